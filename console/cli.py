@@ -1,0 +1,31 @@
+"""The `qingling` command. Each sub-command lives in the module of its name and imports what it needs when it runs."""
+
+import typer
+
+from console import criteria, dead, demo, do, doctor, ingest, kpi, replay, sql, status
+
+app = typer.Typer(
+    name="qingling",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="清零 Qingling: sensor alarms and inspection findings, judged by the criteria in force, followed to clearance.",
+)
+app.command("demo")(demo.demo)
+app.add_typer(ingest.app, name="ingest")
+app.command("do")(do.do)
+app.command("replay")(replay.replay)
+app.add_typer(criteria.app, name="criteria")
+app.add_typer(kpi.app, name="kpi")
+app.command("sql")(sql.sql)
+app.add_typer(dead.app, name="dead")
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Entry point of the `qingling` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

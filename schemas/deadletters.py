@@ -1,0 +1,42 @@
+"""A refused input: the raw bytes as the record's value, everything about the refusal in its headers."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+from schemas.ids import make_id
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """`origin` is the topic or gateway the input was meant for; `file`, `line`, `field` say where it is wrong.
+
+    `cause` (file/line or Kafka coordinate) makes the id, so the same refusal is one letter however often it is met.
+    """
+
+    source: str
+    reason: str
+    cause: str
+    refused_at_us: int
+    field: str = ""
+    file: str = ""
+    line: int = 0
+    origin: str = ""
+    site_id: str = ""
+
+    @property
+    def letter_id(self) -> str:
+        return make_id("dead", self.source, self.cause, self.field, self.reason)
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return [("letter_id", self.letter_id.encode())] + [
+            (name, str(value).encode()) for name, value in asdict(self).items()
+        ]
+
+    @classmethod
+    def decode(cls, headers: Iterable[tuple[str, bytes]]) -> "DeadLetter":
+        """Missing headers become empty: a dead letter itself is never refused."""
+        found = {key: value.decode("utf-8", "replace") for key, value in headers}
+        numbers = {"refused_at_us", "line"}
+        return cls(**{
+            f.name: int(found.get(f.name) or 0) if f.name in numbers else found.get(f.name, "") for f in fields(cls)
+        })  # fmt: skip

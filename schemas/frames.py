@@ -1,0 +1,105 @@
+"""A frame: many readings of one site in one Kafka message (`telemetry.frames`), as an Arrow IPC stream with lz4.
+
+Columns: sensor_id (dictionary<int32, utf8>), occurred_at (timestamp µs UTC), value (float64, the sensor's unit; NaN = no
+value), quality (uint8 bits of terms.Quality). Headers: site_id, schema_version, source, received_at (µs), frame_id,
+registry_offset (the highest `registry.sensors` offset the frame relies on, -1 = none).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.model import Refused
+
+SCHEMA_VERSION = 1
+FRAME_SCHEMA = pa.schema(
+    [
+        pa.field("sensor_id", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("occurred_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("quality", pa.uint8(), nullable=False),
+    ]
+)
+_WRITE = pa.ipc.IpcWriteOptions(compression="lz4")
+_READ = pa.ipc.IpcReadOptions(use_threads=False)  # 5-7 times cheaper for small frames than Arrow's thread pool
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    site_id: str
+    frame_id: str
+    source: str
+    received_at_us: int
+    registry_offset: int = -1
+    schema_version: int = SCHEMA_VERSION
+
+    def encode(self) -> list[tuple[str, bytes]]:
+        return [
+            ("site_id", self.site_id.encode()),
+            ("frame_id", self.frame_id.encode()),
+            ("source", self.source.encode()),
+            ("received_at", str(self.received_at_us).encode()),
+            ("registry_offset", str(self.registry_offset).encode()),
+            ("schema_version", str(self.schema_version).encode()),
+        ]
+
+    @classmethod
+    def decode(cls, headers: Iterable[tuple[str, bytes]]) -> "FrameHeader":
+        """Raises Refused if a header is missing, is no number, or names another schema version."""
+        found = {key: value.decode("utf-8", "replace") for key, value in headers}
+        try:
+            header = cls(
+                site_id=found["site_id"], frame_id=found["frame_id"], source=found["source"],
+                received_at_us=int(found["received_at"]), registry_offset=int(found.get("registry_offset", "-1")),
+                schema_version=int(found["schema_version"]),
+            )  # fmt: skip
+        except KeyError as error:
+            raise Refused(f"header {error.args[0]}", "missing") from None
+        except ValueError as error:
+            raise Refused("headers", str(error)) from None
+        if header.schema_version != SCHEMA_VERSION:
+            raise Refused("header schema_version", f"{header.schema_version} is not {SCHEMA_VERSION}")
+        return header
+
+
+def make_batch(
+    sensor_ids: Sequence[str],
+    occurred_at_us: npt.ArrayLike,
+    values: npt.ArrayLike,
+    quality: npt.ArrayLike,
+) -> pa.RecordBatch:
+    """A frame's record batch from columns of equal length n; times in UTC microseconds."""
+    times = pa.array(np.asarray(occurred_at_us, "int64")).cast(pa.timestamp("us", tz="UTC"))
+    return pa.record_batch(
+        [
+            pa.array(sensor_ids, pa.string()).dictionary_encode(),
+            times,
+            pa.array(np.asarray(values, "float64")),
+            pa.array(np.asarray(quality, "uint8")),
+        ],
+        schema=FRAME_SCHEMA,
+    )
+
+
+def encode_frame(batch: pa.RecordBatch) -> bytes:
+    """`batch` (FRAME_SCHEMA) as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, FRAME_SCHEMA, options=_WRITE) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+def decode_frame(raw: bytes) -> pa.RecordBatch:
+    """The one record batch of a frame's bytes. Raises Refused if it is no Arrow stream or has another schema."""
+    try:
+        reader = pa.ipc.open_stream(raw, options=_READ)
+        if not reader.schema.equals(FRAME_SCHEMA):
+            raise Refused("schema", f"columns are {', '.join(reader.schema.names)}, not those of a frame")
+        batch = reader.read_next_batch()
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError, StopIteration) as error:
+        raise Refused("", f"not an Arrow IPC stream: {error}") from None
+    return batch

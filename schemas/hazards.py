@@ -1,0 +1,216 @@
+"""Inspection findings, hazard event data, and the derived state of a hazard (contracts.md)."""
+
+from typing import Any
+
+from pydantic import Field
+
+from schemas.model import Message
+from schemas.terms import HazardSource, HazardState, MeasureKind, Scope, Verdict
+from schemas.times import DueInstant, Instant
+
+
+class Finding(Message):
+    """`inspection.findings`: what an inspector, a worker or a self-check wrote."""
+
+    finding_id: str = Field(min_length=1)
+    site_id: str = Field(min_length=1)
+    enterprise_id: str | None = None
+    region: str = ""
+    industry: str = ""
+    found_at: Instant
+    received_at: Instant
+    source: HazardSource = HazardSource.DEPARTMENT
+    inspector: str = ""
+    criterion_ref: str | None = None
+    facts: dict[str, Any] = {}
+    text: str = Field(min_length=1)
+    place: str = ""
+    deadline: DueInstant | None = None
+    status: str | None = None
+
+
+class Evidence(Message):
+    """Why a clause is held to be broken: a span of readings, a finding, or an upstream alarm."""
+
+    evidence_id: str
+    kind: str  # span | finding | upstream_alarm
+    began_at: Instant | None = None
+    ended_at: Instant | None = None
+    peak: float | None = None
+    signal: str = ""
+    sensor_ids: tuple[str, ...] = ()
+    coordinates: tuple[str, ...] = ()  # log_id/topic/partition/offset[/row]
+    text: str = ""
+
+
+class Measure(Message):
+    kind: MeasureKind
+    text: str = Field(min_length=1)
+
+
+class HazardRegistered(Message):
+    found_at: Instant
+    source: HazardSource
+    enterprise_id: str | None = None
+    region: str = ""
+    industry: str = ""
+    place_id: str = ""
+    place: str = ""
+    title: str = ""
+    scope: Scope = Scope.PRODUCTION
+    near_people: bool = False
+    risk_id: str | None = None
+    control_id: str | None = None
+    control_failure: str | None = Field(default=None, pattern="^(missing|not_executed)$")
+
+
+class HazardSuspected(Message):
+    criterion_id: str
+    evidence: tuple[Evidence, ...]
+    missing: tuple[str, ...] = ()
+
+
+class HazardJudged(Message):
+    verdict: Verdict
+    criterion_id: str | None = None
+    document_id: str | None = None
+    catalogue_version: str | None = None
+    evidence: tuple[Any, ...] = ()
+    by: str = ""
+    reason: str = ""
+
+
+class HazardReported(Message):
+    to: str = Field(pattern="^(regulator|workers_congress)$")
+
+
+class ResponsibilityAssigned(Message):
+    lead_department_id: str
+    cooperating_department_ids: tuple[str, ...] = ()
+    responsible_person: str = ""
+
+
+class InterimControlSet(Message):
+    text: str
+    by: str = ""
+
+
+class PlanApproved(Message):
+    """The five items (五落实): responsibility, measures, funds, time limit, contingency plan; plus interim control."""
+
+    due_at: DueInstant
+    responsible_person: str = ""
+    responsible_unit: str = ""
+    measures: tuple[Measure, ...] = ()
+    funds: float | None = None
+    contingency_plan: str = ""
+    interim_control: str = ""
+
+
+class RectificationDone(Message):
+    by: str = ""
+    evidence: tuple[Any, ...] = ()
+
+
+class AcceptanceDecided(Message):
+    by: str = ""
+    reason: str = ""
+    evidence: tuple[Any, ...] = ()
+
+
+class HazardClosed(Message):
+    by: str = ""
+    evidence: tuple[Any, ...] = ()
+
+
+class ExtensionRequested(Message):
+    new_due_at: DueInstant
+    reason: str = ""
+    interim_control: str = ""
+
+
+class ExtensionDecided(Message):
+    approved: bool
+    new_due_at: DueInstant | None = None
+    by: str = ""
+
+
+class SupervisionOrdered(Message):
+    level: str = ""
+    due_at: DueInstant | None = None
+
+
+class Reasoned(Message):
+    """Events that carry who and why, and at most a target."""
+
+    by: str = ""
+    reason: str = ""
+
+
+HAZARD_EVENTS: dict[str, type[Message]] = {
+    "hazard_registered": HazardRegistered,
+    "hazard_suspected": HazardSuspected,
+    "evidence_completed": HazardSuspected,  # a span named earlier has ended: its peak and end are now known
+    "hazard_judged": HazardJudged,
+    "hazard_reported": HazardReported,
+    "responsibility_assigned": ResponsibilityAssigned,
+    "interim_control_set": InterimControlSet,
+    "plan_approved": PlanApproved,
+    "rectification_started": RectificationDone,
+    "rectification_done": RectificationDone,
+    "acceptance_passed": AcceptanceDecided,
+    "acceptance_failed": AcceptanceDecided,
+    "hazard_closed": HazardClosed,
+    "hazard_reopened": Reasoned,
+    "extension_requested": ExtensionRequested,
+    "extension_decided": ExtensionDecided,
+    "supervision_ordered": SupervisionOrdered,
+    "supervision_lifted": SupervisionOrdered,
+    "production_stopped": Reasoned,
+    "production_resumed": Reasoned,
+    "similar_check_opened": Reasoned,
+    "similar_check_done": Reasoned,
+    "penalty_issued": Reasoned,
+    "hazard_downgraded": Reasoned,
+    "hazard_voided": Reasoned,
+    "hazard_merged": Reasoned,
+    "hazard_transferred": Reasoned,
+}
+
+
+class HazardStateRecord(Message):
+    """`hazard.states`: the latest derived state of one hazard. `version` = number of its events so far."""
+
+    hazard_id: str
+    site_id: str
+    root_criterion_id: str | None = None
+    criterion_id: str | None = None
+    place_id: str = ""
+    state: HazardState
+    version: int
+    found_at: Instant
+    registered: HazardRegistered
+    evidence: tuple[Evidence, ...] = ()
+    missing: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    document_id: str | None = None
+    catalogue_version: str | None = None
+    judged_at: Instant | None = None
+    reported_to: tuple[str, ...] = ()
+    lead_department_id: str | None = None
+    plan: PlanApproved | None = None
+    due0: Instant | None = None
+    due: Instant | None = None
+    rectified_by: str | None = None
+    rectified_at: Instant | None = None
+    attempts: int = 0
+    accepted_by: str | None = None
+    accepted_at: Instant | None = None
+    stopped: bool = False
+    resumed: bool = False
+    supervised: bool = False
+    closed_at: Instant | None = None
+    reopened_at: Instant | None = None
+    cycle: int = 1
+    changed_at: Instant
+    step: int = 0

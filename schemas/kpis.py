@@ -1,0 +1,43 @@
+"""A KPI row (contracts.md) and the KPI dictionary of kpis.yaml."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schemas.model import Message
+from schemas.times import DueInstant, Instant
+
+
+class Kpi(Message):
+    """One entry of the dictionary: what is measured, in words, its unit, target and source."""
+
+    kpi_id: str
+    zh: str
+    en: str
+    unit: str
+    formula: str
+    target: str = ""
+    source: str = ""
+
+
+class KpiRow(Message):
+    """`group` {} is everything; `den` 0 makes `value` null; `window` is [from, to)."""
+
+    kpi_id: str
+    group: dict[str, str] = {}
+    as_of: DueInstant
+    window: tuple[Instant, Instant]
+    num: float | None
+    den: float | None
+    value: float | None
+    excluded: int = 0
+    data_as_of: Instant | None = None
+    detail: dict[str, Any] = {}
+
+
+@cache
+def kpis() -> dict[str, Kpi]:
+    rows = yaml.safe_load((Path(__file__).parent / "kpis.yaml").read_text("utf-8"))
+    return {row["kpi_id"]: Kpi.model_validate(row) for row in rows}

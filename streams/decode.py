@@ -1,0 +1,107 @@
+"""From a Kafka record to what it says. Pure: bytes in, a typed input out, or Refused with field and reason."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from schemas.alarms import DeviceAlarm
+from schemas.commands import Command
+from schemas.frames import FrameHeader, decode_frame
+from schemas.hazards import Finding
+from schemas.model import Refused
+from schemas.times import to_us
+
+# Outside these bounds a time is an error of a clock or of a parser, never a late or early reading.
+EARLIEST_US = 946_684_800_000_000  # 2000-01-01 UTC
+AHEAD_US = 600 * 1_000_000  # a clock may be ten minutes fast
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record with its coordinates; `timestamp_us` is the producer's now."""
+
+    log_id: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_us: int = 0
+
+    @cached_property
+    def coordinate(self) -> str:
+        return f"{self.log_id}/{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Decoded readings of one site; row i of `batch` has the coordinate `{record.coordinate}/{i}`."""
+
+    record: Record
+    header: FrameHeader
+    batch: pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class Upstream:
+    record: Record
+    alarm: DeviceAlarm
+
+
+@dataclass(frozen=True)
+class Found:
+    record: Record
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class Asked:
+    record: Record
+    command: Command
+
+
+Input = Frame | Upstream | Found | Asked
+
+
+def decode(record: Record) -> Input:
+    """What `record` says. Raises Refused; the caller makes the dead letter."""
+    if record.value is None:
+        raise Refused("", "empty record")
+    match record.topic:
+        case "telemetry.frames":
+            return Frame(record, FrameHeader.decode(record.headers), decode_frame(record.value))
+        case "device.alarms":
+            return Upstream(record, DeviceAlarm.parse(record.value))
+        case "inspection.findings":
+            return Found(record, Finding.parse(record.value))
+        case "commands":
+            return Asked(record, Command.parse(record.value))
+    raise Refused("topic", f"{record.topic} is no input of the processing step")
+
+
+def received_at_us(item: Input) -> int:
+    """When we received it: what `recorded_at` of its events is made from."""
+    match item:
+        case Frame(header=header):
+            return header.received_at_us
+        case Upstream(alarm=alarm):
+            return to_us(alarm.received_at)
+        case Found(finding=finding):
+            return to_us(finding.received_at)
+        case Asked(command=command):
+            return to_us(command.issued_at)
+
+
+def site_of(item: Input) -> str:
+    match item:
+        case Frame(header=header):
+            return header.site_id
+        case Upstream(alarm=alarm):
+            return alarm.site_id
+        case Found(finding=finding):
+            return finding.site_id
+        case Asked(command=command):
+            return command.site_id
