@@ -1,0 +1,41 @@
+"""`python -m streams WHAT`: one long-running process each, or a one-time job on the broker."""
+
+import argparse
+from pathlib import Path
+
+from schemas.settings import Settings
+from streams.childhood import die_with_parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m streams", description=__doc__)
+    parser.add_argument("what", choices=["processing", "landing", "bootstrap", "embedded", "kafka"])
+    parser.add_argument("--port", type=int, default=9092, help="of the broker that embedded and kafka start")
+    parser.add_argument("--jars", type=Path, default=Path(".kafka/libs"), help="Apache Kafka's jars")
+    parser.add_argument("--folder", type=Path, default=None, help="where the broker keeps pid, log and data")
+    chosen = parser.parse_args()
+    settings = Settings()
+    match chosen.what:
+        case "processing":
+            from streams import processing
+
+            processing.main(settings)
+        case "landing":
+            from streams import landing
+
+            landing.main()
+        case "bootstrap":
+            from streams.connect import bootstrap_servers, ensure_topics
+
+            made = ensure_topics(bootstrap_servers(settings), patience_s=120)
+            print(f"{len(made)} topics created" if made else "all topics were there")
+        case "embedded" | "kafka":
+            from streams import broker
+
+            die_with_parent()
+            folder = chosen.folder or (settings.run if chosen.what == "embedded" else settings.data / "kafka")
+            broker.main(folder, chosen.jars if chosen.what == "kafka" else None, chosen.port)
+
+
+if __name__ == "__main__":
+    main()

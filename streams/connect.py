@@ -1,0 +1,115 @@
+"""Where the broker is, what it is, and that every topic stands there as topics.yaml says."""
+
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from schemas.settings import Settings
+from schemas.topics import Topic, topics
+from streams.broker import running
+
+
+class NotConnected(RuntimeError):
+    """No broker to talk to; the message says what to start."""
+
+
+@dataclass(frozen=True)
+class GroupTimes:
+    """Group membership: how soon a dead worker's partitions move. Seconds; fetch wait in milliseconds."""
+
+    session_s: float
+    heartbeat_s: float
+    fetch_wait_ms: int
+
+
+# Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
+EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4, fetch_wait_ms=20)
+KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0, fetch_wait_ms=250)
+
+
+def bootstrap_servers(settings: Settings) -> str:
+    """The broker's address. Raises NotConnected if the embedded broker of this data folder does not run."""
+    if settings.kafka != "embedded":
+        return settings.kafka
+    broker = running(settings.run)
+    if broker is None:
+        raise NotConnected(
+            f"no embedded broker runs on the data folder {settings.data}: start `qingling demo`, or set QINGLING_KAFKA"
+        )
+    return broker.servers
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether the broker in use is the embedded one: by setting, or because its address is the recorded one."""
+    broker = running(settings.run)
+    return broker is not None and broker.kind == "embedded" and settings.kafka in ("embedded", broker.servers)
+
+
+def group_times(settings: Settings) -> GroupTimes:
+    return EMBEDDED_TIMES if is_embedded(settings) else KAFKA_TIMES
+
+
+def producer(servers: str, *, linger_ms: int = 5) -> KafkaProducer:
+    """A producer that waits for all replicas, keeps order, and compresses; keys are hashed with murmur2."""
+    return KafkaProducer(
+        bootstrap_servers=servers, acks="all", linger_ms=linger_ms, compression_type="lz4", max_request_size=8 << 20,
+        enable_idempotence=False, max_in_flight_requests_per_connection=1, retries=20,
+    )  # fmt: skip
+
+
+def ensure_topics(servers: str, patience_s: float = 30) -> list[str]:
+    """Create what is missing and check partition counts; returns the created names. Raises NotConnected."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _ensure(servers)
+        except KafkaError as error:
+            if time.monotonic() > deadline:
+                raise NotConnected(f"the broker at {servers} does not answer: {error}") from error
+            time.sleep(0.3)
+
+
+def _ensure(servers: str) -> list[str]:
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        present = set(admin.list_topics())
+        wanted = topics()
+        missing = [topic for name, topic in wanted.items() if name not in present]
+        if missing:
+            try:
+                admin.create_topics([_new(topic) for topic in missing])
+            except TopicAlreadyExistsError:
+                pass  # another process was faster
+        for described in admin.describe_topics(list(wanted)):
+            name, count = described["name"], len(described["partitions"])
+            if count and count != wanted[name].partitions:
+                raise NotConnected(f"topic {name} has {count} partitions, topics.yaml says {wanted[name].partitions}")
+        return [topic.name for topic in missing]
+    finally:
+        admin.close()
+
+
+def _new(topic: Topic) -> NewTopic:
+    return NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=1, topic_configs=topic.config)
+
+
+@cache
+def log_ids(servers: str) -> dict[str, str]:
+    """The log id of every topic: Kafka's topic id, new whenever the topic is created anew."""
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        return {row["name"]: str(row["topic_id"]) for row in admin.describe_topics(list(topics()))}
+    finally:
+        admin.close()
+
+
+def consumer(servers: str, **options: object) -> KafkaConsumer:
+    """A consumer without a group: for reading by assignment."""
+    return KafkaConsumer(
+        bootstrap_servers=servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+        isolation_level="read_committed", max_partition_fetch_bytes=8 << 20, check_crcs=False, **options,
+    )  # fmt: skip

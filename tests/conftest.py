@@ -1,0 +1,58 @@
+"""Brokers for the integration tests: the same body runs on the embedded broker and on Apache Kafka."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.broker import Broker, apache_kafka, embedded
+from streams.connect import ensure_topics, log_ids
+
+ROOT = Path(__file__).parent.parent
+JARS = Path(os.environ.get("QINGLING_KAFKA_JARS", ROOT / ".kafka" / "libs"))
+SHARED = ROOT.parent / "shared"
+
+
+def missing(part: str, remedy: str) -> None:
+    """A part of the machine is not there: say so and skip; under CI that is a failure."""
+    message = f"{part} is not there: {remedy}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """A fresh broker with all topics; QINGLING_KAFKA and QINGLING_DATA point to it and to a folder of the test's own.
+
+    `broker.json` stands in the data folder's `run`, so processes know which of the two it is.
+    """
+    run = tmp_path / "data" / "run"
+    if request.param == "kafka" and not list(JARS.glob("kafka-server-[0-9]*.jar")):
+        missing("Apache Kafka", "run scripts/kafka_jars.sh")
+    start = embedded(run) if request.param == "embedded" else apache_kafka(run, JARS)
+    with start as running:
+        ensure_topics(running.servers)
+        monkeypatch.setenv("QINGLING_KAFKA", running.servers)
+        monkeypatch.setenv("QINGLING_DATA", str(tmp_path / "data"))
+        yield running
+        log_ids.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def real_series() -> Path:
+    """The real longwall series (methane, air speed, production on/off; 19,096 rows of 30 s)."""
+    path = SHARED / "data" / "coal_methane_emag" / "methane_30s.parquet"
+    if not path.is_file():
+        missing("the real longwall series", f"expected at {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def uplink_writer() -> Path:
+    """The tool that writes the real series as MT/T 1201 files."""
+    path = SHARED / "tools" / "to_mtt1201.py"
+    if not path.is_file():
+        missing("the MT/T 1201 writer", f"expected at {path}")
+    return path
