@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.alarms import DeviceAlarm
@@ -38,11 +40,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Frame:
-    """Decoded readings of one site; row i of `batch` has the coordinate `{record.coordinate}/{i}`."""
+    """Decoded readings of one site. Row i of `batch` was row `row_numbers()[i]` of the frame as it was sent."""
 
     record: Record
     header: FrameHeader
     batch: pa.RecordBatch
+    rows: npt.NDArray[np.int64] | None = None  # None: nothing was refused, row i is row i
+
+    def row_numbers(self) -> npt.NDArray[np.int64]:
+        return np.arange(self.batch.num_rows) if self.rows is None else self.rows
+
+    def row(self, i: int) -> int:
+        """The row of reading i in the frame as it was sent: the last part of its coordinate."""
+        return i if self.rows is None else int(self.rows[i])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""Who may enter a step: known sites and sensors, believable times. The rest becomes a dead letter. Pure.
+
+Processing and landing refuse with the same words, so one refusal is one letter however many processes meet it.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.deadletters import DeadLetter
+from schemas.frames import encode_frame
+from schemas.model import Refused
+from streams.decode import AHEAD_US, EARLIEST_US, Frame, Record
+
+Refusals = list[tuple[DeadLetter, Record]]
+
+
+def letter(record: Record, refused: Refused, refused_at_us: int, site_id: str = "") -> DeadLetter:
+    """The dead letter of a record that was refused; its Kafka coordinate is the cause."""
+    return DeadLetter(
+        source=record.topic, reason=refused.reason, cause=record.coordinate, refused_at_us=refused_at_us,
+        field=refused.field, origin=record.topic, site_id=site_id or (record.key or b"").decode("utf-8", "replace"),
+    )  # fmt: skip
+
+
+def split_absurd(frame: Frame, refused_at_us: int) -> tuple[Frame, Refusals]:
+    """`frame` without readings dated before 2000 or more than ten minutes after they were received."""
+    times = times_us(frame.batch)
+    bad = (times < EARLIEST_US) | (times > frame.header.received_at_us + AHEAD_US)
+    if not bad.any():
+        return frame, []
+    refused = Refused("occurred_at", f"{int(bad.sum())} readings dated before 2000 or in the future")
+    return _keep(frame, ~bad), [_refusal(frame, bad, refused, refused_at_us)]
+
+
+def split_unknown(frame: Frame, known: Collection[str], refused_at_us: int) -> tuple[Frame, Refusals]:
+    """`frame` without readings of sensors that the registry does not name at this site."""
+    column = frame.batch.column(0)
+    strangers = [i for i, name in enumerate(column.dictionary.to_pylist()) if name not in known]
+    if not strangers:
+        return frame, []
+    bad = np.isin(column.indices.to_numpy(zero_copy_only=False), strangers)
+    names = ", ".join(sorted(column.dictionary[i].as_py() for i in strangers)[:5])
+    refused = Refused("sensor_id", f"{len(strangers)} sensors unknown at site {frame.header.site_id}: {names}")
+    return _keep(frame, ~bad), [_refusal(frame, bad, refused, refused_at_us)]
+
+
+def times_us(batch: pa.RecordBatch) -> np.ndarray:
+    """occurred_at as int64 microseconds, without a copy."""
+    return batch.column(1).view(pa.int64()).to_numpy(zero_copy_only=True)
+
+
+def _keep(frame: Frame, mask: np.ndarray) -> Frame:
+    # Rows keep their place: a reading's coordinate is its row in the frame as it was sent.
+    return replace(frame, batch=frame.batch.filter(pa.array(mask)), rows=frame.row_numbers()[mask])
+
+
+def _refusal(frame: Frame, bad: np.ndarray, refused: Refused, refused_at_us: int) -> tuple[DeadLetter, Record]:
+    rows = frame.batch.filter(pa.array(bad))
+    column = pc.dictionary_encode(rows.column(0).cast(pa.string()))
+    raw = encode_frame(pa.record_batch([column, *rows.columns[1:]], schema=rows.schema))
+    record = replace(frame.record, value=raw)
+    return letter(frame.record, refused, refused_at_us, frame.header.site_id), record

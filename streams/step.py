@@ -1,0 +1,286 @@
+"""One processing step, pure: inputs of one partition in, everything to be written out. Never reads the clock.
+
+Order within a step: (topic rank, offset). Per input: alarms, then criteria, then hazards (design §4).
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from schemas.alarms import AlarmState
+from schemas.commands import COMMANDS, Command, CommandResult
+from schemas.criteria import Catalogue
+from schemas.deadletters import DeadLetter
+from schemas.events import Event, VerdictGiven
+from schemas.hazards import HazardStateRecord
+from schemas.ids import verdict_id
+from schemas.memory import SiteMemory
+from schemas.model import Refused
+from schemas.steps import Range, Step
+from schemas.times import from_us, to_us
+from schemas.topics import topics
+from streams.admission import Refusals, letter, split_absurd, split_unknown
+from streams.alarms import SiteAlarms
+from streams.classify import Judgement, SiteCriteria
+from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
+from streams.hazards import SiteHazards
+from streams.refusal import Refusal
+from streams.registry import Registry
+
+
+@dataclass
+class Context:
+    """What the registry and the catalogue say at the step."""
+
+    registry: Registry
+    catalogue: Catalogue
+
+
+@dataclass
+class Emitted:
+    """Everything one step writes, in the order it must be written: events, states, answers, then the step record."""
+
+    events: list[Event] = field(default_factory=list)
+    alarm_states: list[AlarmState] = field(default_factory=list)
+    hazard_states: list[HazardStateRecord] = field(default_factory=list)
+    memories: list[SiteMemory] = field(default_factory=list)
+    results: list[CommandResult] = field(default_factory=list)
+    refused: list[tuple[DeadLetter, Record]] = field(default_factory=list)
+    record: Step | None = None
+
+    @property
+    def empty(self) -> bool:
+        return self.record is None
+
+
+class SiteProcess:
+    """Everything remembered of one site."""
+
+    def __init__(
+        self, site_id: str, context: Context, alarms: Iterable[AlarmState] = (),
+        hazards: Iterable[HazardStateRecord] = (), memory: SiteMemory | None = None,
+    ) -> None:  # fmt: skip
+        registry, catalogue = context.registry, context.catalogue
+        site, sensors = registry.sites[site_id], registry.sensors[site_id]
+        remembered = memory or SiteMemory(site_id=site_id, step=0)
+        self.site_id = site_id
+        self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, remembered.alarms or None)
+        self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, remembered.criteria or None)
+        self.hazards = SiteHazards(site, catalogue, hazards, remembered.hazards or None)
+        self._configured = (registry.revision[site_id], catalogue.version)
+
+    def configure(self, context: Context) -> None:
+        """Take what the registry and catalogue say now, if it changed."""
+        registry, now = context.registry, (context.registry.revision[self.site_id], context.catalogue.version)
+        if now == self._configured:
+            return
+        sensors = registry.sensors[self.site_id]
+        self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
+        self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
+        self._configured = now
+
+    def memory(self, step: int) -> SiteMemory:
+        return SiteMemory(
+            site_id=self.site_id, step=step, alarms=self.alarms.memory(), criteria=self.criteria.memory(),
+            hazards=self.hazards.memory(),
+        )  # fmt: skip
+
+
+@dataclass
+class PartitionState:
+    """What a worker holds of one partition. Sites are built from `stored` when their first input comes."""
+
+    number: int
+    step: int = 0
+    absorbed: dict[str, Range] = field(default_factory=dict)
+    sites: dict[str, SiteProcess] = field(default_factory=dict)
+    stored_alarms: dict[str, dict[str, AlarmState]] = field(default_factory=dict)
+    stored_hazards: dict[str, dict[str, HazardStateRecord]] = field(default_factory=dict)
+    stored_memories: dict[str, SiteMemory] = field(default_factory=dict)
+    answers: dict[str, CommandResult] = field(default_factory=dict)
+    data_now_us: int = 0
+
+    def restore(self, record: Record) -> None:
+        """Take one record of a state topic; a record of an older step than the one held is ignored."""
+        value = record.value
+        if value is None:
+            return
+        match record.topic:
+            case "alarm.states":
+                alarm = AlarmState.parse(value)
+                held = self.stored_alarms.setdefault(alarm.site_id, {})
+                if alarm.alarm_id not in held or held[alarm.alarm_id].step <= alarm.step:
+                    held[alarm.alarm_id] = alarm
+                self.step = max(self.step, alarm.step)
+            case "hazard.states":
+                hazard = HazardStateRecord.parse(value)
+                known = self.stored_hazards.setdefault(hazard.site_id, {})
+                if hazard.hazard_id not in known or known[hazard.hazard_id].step <= hazard.step:
+                    known[hazard.hazard_id] = hazard
+                self.step = max(self.step, hazard.step)
+            case "site.memory":
+                memory = SiteMemory.parse(value)
+                old = self.stored_memories.get(memory.site_id)
+                if old is None or old.step <= memory.step:
+                    self.stored_memories[memory.site_id] = memory
+                self.step = max(self.step, memory.step)
+            case "command.results":
+                answer = CommandResult.parse(value)
+                self.answers.setdefault(answer.command_id, answer)
+            case "processing.steps":
+                step = Step.parse(value)
+                if step.step >= self.step:
+                    self.step, self.absorbed = step.step, dict(step.absorbed)
+                    self.data_now_us = to_us(step.now)
+
+    def site(self, site_id: str, context: Context) -> SiteProcess | None:
+        """The site's process, configured as the registry says now; None if the registry does not know the site."""
+        if site_id not in context.registry.sites:
+            return None
+        process = self.sites.get(site_id)
+        if process is None:
+            process = self.sites[site_id] = SiteProcess(
+                site_id, context, self.stored_alarms.pop(site_id, {}).values(),
+                self.stored_hazards.pop(site_id, {}).values(), self.stored_memories.pop(site_id, None),
+            )  # fmt: skip
+        else:
+            process.configure(context)
+        return process
+
+
+def run_step(state: PartitionState, records: Sequence[Record], now_us: int, context: Context) -> Emitted:
+    """Absorb `records` (one partition, contiguous per topic, nothing absorbed before) at the step's `now`."""
+    out = Emitted()
+    if not records:
+        return out
+    number = state.step + 1
+    now = from_us(now_us)
+    touched: dict[str, SiteProcess] = {}
+    for record in sorted(records, key=lambda r: (topics()[r.topic].rank or 0, r.offset)):
+        try:
+            item = decode(record)
+        except Refused as refused:
+            out.refused.append((letter(record, refused, now_us), record))
+            continue
+        site_id = site_of(item)
+        process = state.site(site_id, context)
+        if process is None:
+            _unknown_site(item, site_id, now, state, out)
+            continue
+        touched[site_id] = process
+        try:
+            _absorb(process, item, now, state, context, out)
+        except Refused as refused:
+            out.refused.append((letter(record, refused, now_us, site_id), record))
+    for process in touched.values():
+        out.alarm_states += process.alarms.take_changed(number)
+        out.hazard_states += process.hazards.take_changed(number)
+        out.memories.append(process.memory(number))
+    out.record = _step_record(state, records, number, now, context)
+    state.step, state.absorbed = number, dict(out.record.absorbed)
+    return out
+
+
+def _unknown_site(item: Input, site_id: str, now: dt.datetime, state: PartitionState, out: Emitted) -> None:
+    refused = Refused("site_id", f"site {site_id} is not in the registry")
+    out.refused.append((letter(item.record, refused, to_us(now), site_id), item.record))
+    if isinstance(item, Asked):
+        _answer(item.command, Refusal("unknown_site", refused.reason), now, state, out)
+
+
+def _absorb(
+    process: SiteProcess, item: Input, now: dt.datetime, state: PartitionState, context: Context, out: Emitted
+) -> None:
+    match item:
+        case Frame():
+            frame = _admitted(item, context.registry, to_us(now), out.refused)
+            if frame.batch.num_rows:
+                out.events += process.alarms.on_frame(frame)
+                _judged(process, process.criteria.on_frame(frame), frame, out)
+        case Upstream(alarm=alarm):
+            if alarm.sensor_id and alarm.sensor_id not in context.registry.sensors[process.site_id]:
+                raise Refused("sensor_id", f"sensor {alarm.sensor_id} unknown at site {process.site_id}")
+            out.events += process.alarms.on_upstream(item)
+            _judged(process, process.criteria.on_upstream(item), item, out)
+        case Found():
+            _judged(process, process.criteria.on_finding(item), item, out)
+        case Asked(command=command):
+            _answer(command, _carry_out(process, item), now, state, out)
+
+
+def _admitted(frame: Frame, registry: Registry, now_us: int, refused: Refusals) -> Frame:
+    frame, absurd = split_absurd(frame, now_us)
+    frame, strangers = split_unknown(frame, registry.sensors[frame.header.site_id], now_us)
+    refused += absurd + strangers
+    return frame
+
+
+def _judged(process: SiteProcess, judgements: list[Judgement], item: Input, out: Emitted) -> None:
+    """Every judgement is a verdict event; those that concern a hazard become hazard events."""
+    recorded_at = from_us(received_at_us(item))
+    for n, judgement in enumerate(judgements):
+        clause, evidence = judgement.clause, judgement.evidence
+        ids = tuple(e.evidence_id for e in evidence) or (item.record.coordinate,)
+        causes = tuple(c for e in evidence for c in e.coordinates) or (item.record.coordinate,)
+        cause = f"{ids[0]}/{judgement.phase}"
+        subject = verdict_id(clause.id if clause else "", judgement.catalogue_version, ids)
+        verdict = VerdictGiven(
+            verdict=judgement.verdict, criterion_id=clause.id if clause else None,
+            article=clause.article if clause else "", document_id=clause.document_id if clause else None,
+            catalogue_version=judgement.catalogue_version, place_id=judgement.place_id, evidence_ids=ids,
+            evidence=tuple(e.model_dump(mode="json") for e in evidence), missing=judgement.missing,
+            candidates=judgement.candidates, why=judgement.why, why_zh=judgement.why_zh,
+        )  # fmt: skip
+        out.events.append(
+            Event.of(
+                "verdict_given", subject, process.site_id, verdict, cause=cause, n=n,
+                occurred_at=judgement.occurred_at, recorded_at=recorded_at, causes=causes,
+            )  # fmt: skip
+        )
+        out.events += process.hazards.on_judgement(judgement, recorded_at, causes, cause)
+
+
+def _carry_out(process: SiteProcess, item: Asked) -> list[Event] | Refusal:
+    command = item.command
+    kind = COMMANDS.get(command.kind)
+    if kind is None:
+        return Refusal("unknown_kind", f"no command is called {command.kind}")
+    if command.actor.role not in kind.roles:
+        return Refusal("role", f"{command.kind} is not for the role {command.actor.role}")
+    if kind.target == "alarm" and process.alarms.has_alarm(command.target_id):
+        return process.alarms.on_command(item)
+    if kind.target == "hazard" and process.hazards.has_hazard(command.target_id):
+        return process.hazards.on_command(item)
+    return Refusal("not_found", f"no {kind.target} {command.target_id} at site {process.site_id}")
+
+
+def _answer(
+    command: Command, outcome: list[Event] | Refusal, now: dt.datetime, state: PartitionState, out: Emitted
+) -> None:
+    first = state.answers.get(command.command_id)
+    if first is None:
+        refused = outcome if isinstance(outcome, Refusal) else None
+        events = [] if isinstance(outcome, Refusal) else outcome
+        out.events += events
+        first = CommandResult(
+            command_id=command.command_id, accepted=refused is None, event_ids=tuple(e.event_id for e in events),
+            guard=refused.guard if refused else None, reason=refused.reason if refused else "",
+            site_id=command.site_id, target_id=command.target_id, answered_at=now,
+        )  # fmt: skip
+        state.answers[command.command_id] = first
+    out.results.append(first)
+
+
+def _step_record(
+    state: PartitionState, records: Sequence[Record], number: int, now: dt.datetime, context: Context
+) -> Step:
+    ranges: dict[str, Range] = {}
+    for record in records:
+        seen = ranges.get(record.topic)
+        low = record.offset if seen is None else min(seen.first, record.offset)
+        high = record.offset if seen is None else max(seen.last, record.offset)
+        ranges[record.topic] = Range(log_id=record.log_id, first=low, last=high)
+    return Step(
+        step=number, partition=state.number, now=now, ranges=ranges, absorbed={**state.absorbed, **ranges},
+        registry_version=context.registry.version, catalogue_version=context.catalogue.version,
+    )  # fmt: skip
