@@ -1,7 +1,8 @@
 """Instants and dates as the contracts read them (contracts.md, first paragraph).
 
 An instant carries an offset. A bare date is Asia/Shanghai: as a due or as-of date it ends at 24:00,
-elsewhere it starts at 00:00.
+elsewhere it starts at 00:00. "Ends at 24:00" is kept as the day's last microsecond, so the instant still lies on
+the day it names: written out and read again, `2024-12-01` must not become a due on 2 December.
 """
 
 import datetime as dt
@@ -45,7 +46,7 @@ def _starting(value: Any) -> Any:
 
 def _ending(value: Any) -> Any:
     day = bare_date(value)
-    return value if day is None else day_end(day)
+    return value if day is None else day_end(day) - MICROSECOND
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_starting)]
