@@ -83,3 +83,4 @@ class CommandResult(Message):
     site_id: str = ""
     target_id: str = ""
     answered_at: Instant
+    step: int = 0

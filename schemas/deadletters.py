@@ -27,10 +27,12 @@ class DeadLetter:
     def letter_id(self) -> str:
         return make_id("dead", self.source, self.cause, self.field, self.reason)
 
-    def headers(self) -> list[tuple[str, bytes]]:
-        return [("letter_id", self.letter_id.encode())] + [
+    def headers(self, original: Iterable[tuple[str, bytes]] = ()) -> list[tuple[str, bytes]]:
+        """The letter's headers; those of the refused record follow as `original.NAME`, so it can be sent again."""
+        own = [("letter_id", self.letter_id.encode())] + [
             (name, str(value).encode()) for name, value in asdict(self).items()
         ]
+        return own + [(f"original.{name}", value) for name, value in original]
 
     @classmethod
     def decode(cls, headers: Iterable[tuple[str, bytes]]) -> "DeadLetter":

@@ -43,7 +43,7 @@ _VALUE_COLUMNS: dict[str, list[pa.Field]] = {
         data=_S,
     ),
     "command_results": _columns(
-        command_id=_S, accepted=_B, event_ids=_S, guard=_S, reason=_S, site_id=_S, target_id=_S, answered_at=STAMP,
+        command_id=_S, accepted=_B, event_ids=_S, guard=_S, reason=_S, site_id=_S, target_id=_S, answered_at=STAMP, step=_I,
     ),
     **dict.fromkeys(("alarm_events", "criterion_verdicts", "hazard_events", "programme_events"), _EVENT),
     **dict.fromkeys(("alarm_states", "hazard_states", "site_memory"), _STATE),

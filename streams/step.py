@@ -6,6 +6,7 @@ Order within a step: (topic rank, offset). Per input: alarms, then criteria, the
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from schemas.alarms import AlarmState
 from schemas.commands import COMMANDS, Command, CommandResult
@@ -86,6 +87,9 @@ class SiteProcess:
         )  # fmt: skip
 
 
+Stepped = TypeVar("Stepped", AlarmState, HazardStateRecord, SiteMemory, CommandResult)
+
+
 @dataclass
 class PartitionState:
     """What a worker holds of one partition. Sites are built from `stored` when their first input comes."""
@@ -99,39 +103,46 @@ class PartitionState:
     stored_memories: dict[str, SiteMemory] = field(default_factory=dict)
     answers: dict[str, CommandResult] = field(default_factory=dict)
     data_now_us: int = 0
+    completed: int | None = None  # the last step that has a step record; None: none stands in this log yet
 
     def restore(self, record: Record) -> None:
-        """Take one record of a state topic; a record of an older step than the one held is ignored."""
-        value = record.value
-        if value is None:
+        """Take one record of a state topic, in log order.
+
+        A record of an older step than the one held is a stale worker's; a record of a step that has no step record was
+        never completed: its inputs come again, and must meet the state they met before.
+        """
+        if record.value is None:
             return
         match record.topic:
             case "alarm.states":
-                alarm = AlarmState.parse(value)
-                held = self.stored_alarms.setdefault(alarm.site_id, {})
-                if alarm.alarm_id not in held or held[alarm.alarm_id].step <= alarm.step:
-                    held[alarm.alarm_id] = alarm
-                self.step = max(self.step, alarm.step)
+                alarm = AlarmState.parse(record.value)
+                self._hold(self.stored_alarms.setdefault(alarm.site_id, {}), alarm.alarm_id, alarm)
             case "hazard.states":
-                hazard = HazardStateRecord.parse(value)
-                known = self.stored_hazards.setdefault(hazard.site_id, {})
-                if hazard.hazard_id not in known or known[hazard.hazard_id].step <= hazard.step:
-                    known[hazard.hazard_id] = hazard
-                self.step = max(self.step, hazard.step)
+                hazard = HazardStateRecord.parse(record.value)
+                self._hold(self.stored_hazards.setdefault(hazard.site_id, {}), hazard.hazard_id, hazard)
             case "site.memory":
-                memory = SiteMemory.parse(value)
-                old = self.stored_memories.get(memory.site_id)
-                if old is None or old.step <= memory.step:
-                    self.stored_memories[memory.site_id] = memory
-                self.step = max(self.step, memory.step)
+                memory = SiteMemory.parse(record.value)
+                self._hold(self.stored_memories, memory.site_id, memory)
             case "command.results":
-                answer = CommandResult.parse(value)
-                self.answers.setdefault(answer.command_id, answer)
-            case "processing.steps":
-                step = Step.parse(value)
-                if step.step >= self.step:
-                    self.step, self.absorbed = step.step, dict(step.absorbed)
-                    self.data_now_us = to_us(step.now)
+                answer = CommandResult.parse(record.value)
+                self._hold(self.answers, answer.command_id, answer)
+
+    def _hold(self, held: dict[str, Stepped], key: str, record: Stepped) -> None:
+        complete = self.completed
+        if complete is not None and record.step > complete:
+            return
+        if key not in held or held[key].step <= record.step:
+            held[key] = record
+        self.step = max(self.step, record.step)
+
+    def restore_step(self, record: Record) -> None:
+        """Take one record of processing.steps; call before any `restore`."""
+        if record.value is None:
+            return
+        step = Step.parse(record.value)
+        if self.completed is None or step.step >= self.completed:
+            self.completed = self.step = step.step
+            self.absorbed, self.data_now_us = dict(step.absorbed), to_us(step.now)
 
     def site(self, site_id: str, context: Context) -> SiteProcess | None:
         """The site's process, configured as the registry says now; None if the registry does not know the site."""
@@ -177,14 +188,14 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         out.hazard_states += process.hazards.take_changed(number)
         out.memories.append(process.memory(number))
     out.record = _step_record(state, records, number, now, context)
-    state.step, state.absorbed = number, dict(out.record.absorbed)
+    state.step, state.completed, state.absorbed = number, number, dict(out.record.absorbed)
     return out
 
 
 def _unknown_site(item: Input, site_id: str, now: dt.datetime, state: PartitionState, out: Emitted) -> None:
     refused = Refused("site_id", f"site {site_id} is not in the registry")
     out.refused.append((letter(item.record, refused, to_us(now), site_id), item.record))
-    if isinstance(item, Asked):
+    if isinstance(item, Asked) and item.command.command_id not in state.answers:
         _answer(item.command, Refusal("unknown_site", refused.reason), now, state, out)
 
 
@@ -204,6 +215,8 @@ def _absorb(
             _judged(process, process.criteria.on_upstream(item), item, out)
         case Found():
             _judged(process, process.criteria.on_finding(item), item, out)
+        case Asked(command=command) if command.command_id in state.answers:
+            out.results.append(state.answers[command.command_id])  # asked twice: the first answer again
         case Asked(command=command):
             _answer(command, _carry_out(process, item), now, state, out)
 
@@ -257,18 +270,16 @@ def _carry_out(process: SiteProcess, item: Asked) -> list[Event] | Refusal:
 def _answer(
     command: Command, outcome: list[Event] | Refusal, now: dt.datetime, state: PartitionState, out: Emitted
 ) -> None:
-    first = state.answers.get(command.command_id)
-    if first is None:
-        refused = outcome if isinstance(outcome, Refusal) else None
-        events = [] if isinstance(outcome, Refusal) else outcome
-        out.events += events
-        first = CommandResult(
-            command_id=command.command_id, accepted=refused is None, event_ids=tuple(e.event_id for e in events),
-            guard=refused.guard if refused else None, reason=refused.reason if refused else "",
-            site_id=command.site_id, target_id=command.target_id, answered_at=now,
-        )  # fmt: skip
-        state.answers[command.command_id] = first
-    out.results.append(first)
+    refused = outcome if isinstance(outcome, Refusal) else None
+    events = [] if isinstance(outcome, Refusal) else outcome
+    out.events += events
+    answer = CommandResult(
+        command_id=command.command_id, accepted=refused is None, event_ids=tuple(e.event_id for e in events),
+        guard=refused.guard if refused else None, reason=refused.reason if refused else "",
+        site_id=command.site_id, target_id=command.target_id, answered_at=now, step=state.step + 1,
+    )  # fmt: skip
+    state.answers[command.command_id] = answer
+    out.results.append(answer)
 
 
 def _step_record(
