@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from schemas.settings import Settings
-from streams.childhood import die_with_parent
 
 
 def main() -> None:
@@ -32,7 +31,6 @@ def main() -> None:
         case "embedded" | "kafka":
             from streams import broker
 
-            die_with_parent()
             folder = chosen.folder or (settings.run if chosen.what == "embedded" else settings.data / "kafka")
             broker.main(folder, chosen.jars if chosen.what == "kafka" else None, chosen.port)
 

@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from streams.childhood import die_with_parent
+from streams.childhood import die_with
 
 LOOPBACK = "127.0.0.1"
 MEMORY_LIMIT = 6 << 30  # address space of the embedded broker, bytes: it keeps everything in memory
@@ -144,10 +144,11 @@ message.max.bytes=8388608
 @contextmanager
 def _child(kind: str, command: list[str], folder: Path, port: int, limit: int = 0) -> Iterator[Broker]:
     folder.mkdir(parents=True, exist_ok=True)
+    parent = os.getpid()
 
     def prepare() -> None:
         os.setsid()  # Ctrl-C in a terminal reaches the parent, which then stops the broker last
-        die_with_parent()
+        die_with(parent)
         if limit:
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

@@ -1,20 +1,32 @@
-"""A child that does not outlive its parent (Linux), so a killed demo or test leaves nothing running."""
+"""A child that does not outlive its parent (Linux), so a killed demo or test leaves nothing running.
+
+`python -m streams.childhood COMMAND…` runs a command that way: the request survives the exec.
+"""
 
 import ctypes
 import os
 import signal
+import sys
 
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the parent thread dies. Call first thing in the child; silent where unsupported.
+def die_with(parent_pid: int) -> None:
+    """Ask the kernel for SIGTERM when the parent dies; call first thing in the child. Silent where unsupported.
 
-    The parent may have died before the call: then leave at once.
+    If the parent is gone already, the child ends at once.
     """
-    if hasattr(ctypes, "CDLL") and os.name == "posix":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if hasattr(libc, "prctl"):
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() == 1 and os.environ.get("QINGLING_ORPHAN_OK") != "1":
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent_pid:
         os._exit(0)
+
+
+def main() -> None:
+    die_with(os.getppid())
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606  (the caller's own command, no shell)
+
+
+if __name__ == "__main__":
+    main()

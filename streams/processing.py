@@ -7,6 +7,7 @@ and the step record are written, each wait gathered; a crash in between re-execu
 import asyncio
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
@@ -15,12 +16,13 @@ import mode
 from kafka import TopicPartition
 
 from schemas.criteria import Catalogue, load_catalogue
+from schemas.frames import decode_frame
 from schemas.model import Refused
 from schemas.settings import Settings
 from schemas.steps import Step
 from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
-from streams.childhood import die_with_parent
+from streams.admission import times_us
 from streams.connect import bootstrap_servers, consumer, group_times, log_ids
 from streams.decode import Record
 from streams.fastfetch import set_fetch_wait
@@ -48,12 +50,14 @@ class Worker:
         self.logs = log_ids(self.servers)
         self.context = Context(Registry(), catalogue)
         self.states: dict[int, PartitionState] = {}
+        self.learning = threading.Lock()  # the tail's thread and a step's thread both touch the registry
         self.tail = Tail(self.servers, REGISTRY_TOPICS, self._learn)
         self.tail.start()
 
     def _learn(self, record: Record) -> None:
         try:
-            self.context.registry.apply(record)
+            with self.learning:
+                self.context.registry.apply(record)
         except Refused as refused:
             log.warning("registry record %s refused: %s", record.coordinate, refused)
 
@@ -112,13 +116,14 @@ class Worker:
         done = []
         for number, mine in sorted(by_partition.items()):
             state = self.states[number]
-            done.append((state, run_step(state, mine, self._now_us(state, mine), self.context)))
+            with self.learning:
+                done.append((state, run_step(state, mine, self._now_us(state, mine), self.context)))
         return done
 
     def _now_us(self, state: PartitionState, records: Sequence[Record]) -> int:
         if self.settings.clock != "data":
             return time.time_ns() // 1000
-        newest = max((header_time(record) for record in records), default=0)
+        newest = max((newest_us(record) for record in records), default=0)
         state.data_now_us = max(state.data_now_us, newest)
         return state.data_now_us or time.time_ns() // 1000
 
@@ -137,12 +142,15 @@ def registry_offset(record: Record) -> int:
     return -1
 
 
-def header_time(record: Record) -> int:
-    """The newest event time a record speaks of, microseconds; what `now` follows when a recorded series is replayed."""
-    for name, value in record.headers:
-        if name == "data_time" and value.isdigit():
-            return int(value)
-    return 0
+def newest_us(record: Record) -> int:
+    """The newest event time in a frame, microseconds; what `now` follows when a recorded series is replayed."""
+    if record.topic != "telemetry.frames" or record.value is None:
+        return 0
+    try:
+        times = times_us(decode_frame(record.value))
+    except Refused:
+        return 0
+    return int(times.max()) if len(times) else 0
 
 
 def rows(state: PartitionState, out: Emitted) -> tuple[list[Row], list[Row], list[Row]]:
@@ -268,7 +276,6 @@ def _record(message: faust.types.Message, logs: dict[str, str]) -> Record:
 
 def main(settings: Settings) -> None:
     """Run one worker until SIGTERM. Its exit code is 0 only after a clean stop."""
-    die_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = make_app(settings)
     worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False)

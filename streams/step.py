@@ -4,6 +4,7 @@ Order within a step: (topic rank, offset). Per input: alarms, then criteria, the
 """
 
 import datetime as dt
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -86,6 +87,8 @@ class SiteProcess:
             hazards=self.hazards.memory(),
         )  # fmt: skip
 
+
+log = logging.getLogger("qingling.step")
 
 Stepped = TypeVar("Stepped", AlarmState, HazardStateRecord, SiteMemory, CommandResult)
 
@@ -182,6 +185,11 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         try:
             _absorb(process, item, now, state, context, out)
         except Refused as refused:
+            out.refused.append((letter(record, refused, now_us, site_id), record))
+        except Exception as error:
+            # An input that breaks a rule of ours must not stop the stream: it is kept, named and shown.
+            log.exception("input %s was not absorbed", record.coordinate)
+            refused = Refused("", f"not absorbed: {type(error).__name__}: {error}")
             out.refused.append((letter(record, refused, now_us, site_id), record))
     for process in touched.values():
         out.alarm_states += process.alarms.take_changed(number)
