@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from schemas.hazard_history import Closing, Due, Judged, RecentEvent
 from schemas.model import Message
 from schemas.terms import HazardSource, HazardState, MeasureKind, Scope, Verdict
 from schemas.times import DueInstant, Instant
@@ -22,7 +23,7 @@ class Finding(Message):
     source: HazardSource = HazardSource.DEPARTMENT
     inspector: str = ""
     criterion_ref: str | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)
     text: str = Field(min_length=1)
     place: str = ""
     deadline: DueInstant | None = None
@@ -62,6 +63,8 @@ class HazardRegistered(Message):
     risk_id: str | None = None
     control_id: str | None = None
     control_failure: str | None = Field(default=None, pattern="^(missing|not_executed)$")
+    root_criterion_id: str | None = None  # the first edition of the clause, so a new edition opens no twin
+    rebound_of: str | None = None  # a hazard of the same criterion and place, closed at most 180 days before
 
 
 class HazardSuspected(Message):
@@ -147,6 +150,24 @@ class Reasoned(Message):
     reason: str = ""
 
 
+class HazardMerged(Reasoned):
+    into: str | None = None  # hazard_id
+
+
+class HazardTransferred(Reasoned):
+    to_department_id: str | None = None
+
+
+class SimilarCheck(Reasoned):
+    similar_site_id: str | None = None
+    hits: int | None = None
+
+
+class PenaltyIssued(Reasoned):
+    kind: str = ""
+    amount: float | None = None  # yuan
+
+
 HAZARD_EVENTS: dict[str, type[Message]] = {
     "hazard_registered": HazardRegistered,
     "hazard_suspected": HazardSuspected,
@@ -168,18 +189,22 @@ HAZARD_EVENTS: dict[str, type[Message]] = {
     "supervision_lifted": SupervisionOrdered,
     "production_stopped": Reasoned,
     "production_resumed": Reasoned,
-    "similar_check_opened": Reasoned,
-    "similar_check_done": Reasoned,
-    "penalty_issued": Reasoned,
+    "similar_check_opened": SimilarCheck,
+    "similar_check_done": SimilarCheck,
+    "penalty_issued": PenaltyIssued,
     "hazard_downgraded": Reasoned,
     "hazard_voided": Reasoned,
-    "hazard_merged": Reasoned,
-    "hazard_transferred": Reasoned,
+    "hazard_merged": HazardMerged,
+    "hazard_transferred": HazardTransferred,
 }
 
 
 class HazardStateRecord(Message):
-    """`hazard.states`: the latest derived state of one hazard. `version` = number of its events so far."""
+    """`hazard.states`: the latest derived state of one hazard. `version` = number of its events so far.
+
+    `moved_at` = occurred_at of the last event that may move the state; `counts` = events by kind. Rectifiers, acceptor
+    and `closed_at` are those of the running cycle. `evidence` holds the newest spans only; `evidence_count` counts all.
+    """
 
     hazard_id: str
     site_id: str
@@ -214,3 +239,29 @@ class HazardStateRecord(Message):
     cycle: int = 1
     changed_at: Instant
     step: int = 0
+    registered_at: Instant | None = None
+    moved_at: Instant | None = None
+    recent: tuple[RecentEvent, ...] = ()
+    counts: dict[str, int] = Field(default_factory=dict)
+    evidence_count: int = 0
+    judgements: tuple[Judged, ...] = ()
+    reported_at: dict[str, Instant] = Field(default_factory=dict)
+    cooperating_department_ids: tuple[str, ...] = ()
+    responsible_person: str = ""
+    assigned_at: Instant | None = None
+    interim_control: str = ""
+    dues: tuple[Due, ...] = ()
+    plan_at: Instant | None = None
+    extension: ExtensionRequested | None = None  # asked for and not yet decided
+    extension_asked_at: Instant | None = None
+    supervision_level: str = ""
+    supervision_due: Instant | None = None
+    stopped_at: Instant | None = None
+    resumed_at: Instant | None = None
+    rectifiers: tuple[str, ...] = ()
+    closed_by: str | None = None
+    closings: tuple[Closing, ...] = ()
+    downgraded_at: Instant | None = None
+    voided_at: Instant | None = None
+    merged_at: Instant | None = None
+    merged_into: str | None = None
