@@ -1,0 +1,173 @@
+"""Readings of a frame against limits, column by column: which sensors need a closer look, and their rows in order.
+
+Marking *rows* would be wrong: a sensor that goes over in one row and back in the next needs both. So sensors are
+marked (a row may cross a limit, or an alarm of the sensor is under way) and all rows of marked sensors are taken.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.alarms import AlarmRule
+from schemas.terms import UNUSABLE, Direction
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+UNKNOWN_RESOLUTION = 1e-6  # finer than any instrument: nothing that differs is made equal
+NEVER_US = int(np.iinfo(np.int64).min)  # time of the last reading of a sensor not heard yet
+_UNUSABLE = np.uint8(int(UNUSABLE))
+_NO_VALUE = np.uint8(255)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A rule's limit in whole steps of the sensor's resolution, so that comparisons are those of decimals.
+
+    A value of `k` steps is at or beyond the limit when `sign * k >= beyond`, and strictly inside limit minus deadband
+    (low: limit plus deadband) when `sign * k < inside`. The value is rounded to a step, the limit never is: a limit
+    between two steps is reached by the first step beyond it.
+    """
+
+    sign: int
+    beyond: float
+    inside: float
+
+    @classmethod
+    def of(cls, rule: AlarmRule, resolution: float) -> "Threshold":
+        step, limit, deadband = Decimal(repr(resolution)), Decimal(repr(rule.limit)), Decimal(repr(rule.deadband))
+        if rule.direction is Direction.HIGH:
+            return cls(1, _steps(limit / step, ROUND_CEILING), _steps((limit - deadband) / step, ROUND_CEILING))
+        return cls(-1, -_steps(limit / step, ROUND_FLOOR), -_steps((limit + deadband) / step, ROUND_FLOOR))
+
+    def mark(self, resolution: float) -> float:
+        """A value in the sensor's unit, a little inside the limit: no value beyond the limit lies inside the mark."""
+        edge = (self.beyond - 0.5) * resolution
+        return self.sign * (edge - 1e-5 * resolution - 1e-12 * abs(edge))
+
+
+def _steps(quotient: Decimal, rounding: str) -> float:
+    return float(quotient.to_integral_value(rounding))
+
+
+def in_steps(values: Floats, resolution: Floats) -> Floats:
+    """Values in whole steps, half to even (GB/T 8170). Noise of binary fractions below 1e-6 of a step is no half."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.rint(np.round(values / resolution, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The usable readings of one marked sensor, newest last. Lists of equal length.
+
+    `rows` are positions in the frame, `times_us` UTC microseconds, `steps` the value in steps of the resolution.
+    """
+
+    sensor_id: str
+    rows: list[int]
+    times_us: list[int]
+    values: list[float]
+    steps: list[float]
+
+
+class SensorColumns:
+    """What the engine holds of each sensor of a site, as arrays: last time, resolution, and marks to compare with.
+
+    The arrays have one place more than there are sensors: readings of unknown sensors fall there and mark nothing.
+    """
+
+    def __init__(self, resolutions: Mapping[str, float], last_us: Mapping[str, int]) -> None:
+        self.ids: list[str] = list(resolutions)
+        self.place: dict[str, int] = {sensor_id: i for i, sensor_id in enumerate(self.ids)}
+        self.resolution: Floats = np.array([*map(_step_of, resolutions.values()), 1.0], "float64")
+        self._last_us: Ints = np.array([*(last_us.get(s, NEVER_US) for s in self.ids), NEVER_US], "int64")
+        self._high: Floats = np.full(len(self.ids) + 1, np.inf)
+        self._low: Floats = np.full(len(self.ids) + 1, -np.inf)
+        self._high[-1] = self._low[-1] = np.nan  # compares as false with everything, even with infinity
+        self._any_low = False
+        self._dictionary: pa.Array | None = None
+        self._places = np.zeros(0, "int64")
+
+    def heard(self) -> tuple[list[str], list[int]]:
+        """Ids of the sensors heard so far and the time of each one's last reading, UTC microseconds."""
+        times = self._last_us[:-1].tolist()
+        pairs = [(s, t) for s, t in zip(self.ids, times, strict=True) if t != NEVER_US]
+        return [s for s, _ in pairs], [t for _, t in pairs]
+
+    def set_marks(self, sensor_id: str, thresholds: Iterable[Threshold], watch: bool) -> None:
+        """With `watch` every reading of the sensor is looked at; else those that may be beyond a threshold."""
+        place = self.place[sensor_id]
+        resolution = float(self.resolution[place])
+        marks = [(threshold.sign, threshold.mark(resolution)) for threshold in thresholds]
+        self._high[place] = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
+        self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
+        self._any_low = bool(np.isfinite(self._low).any())
+
+    def absorb(self, batch: pa.RecordBatch) -> list[Watched]:
+        """Take in a frame (FRAME_SCHEMA): the readings to be looked at, by sensor; last times move on.
+
+        A reading not newer than its sensor's last one is late and is left out. So is one without a usable value (NaN,
+        infinite, or a quality bit of UNUSABLE), but its time counts: what comes after must be newer than it.
+        """
+        place, times, values, quality = self._columns(batch)
+        hit = values >= self._high[place]
+        if self._any_low:
+            hit |= values <= self._low[place]
+        found = self._watched(place, times, values, quality, hit) if hit.any() else []
+        np.maximum.at(self._last_us, place, times)
+        return found
+
+    def _watched(
+        self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], hit: npt.NDArray[np.bool_]
+    ) -> list[Watched]:
+        marked = np.zeros(len(self._high), bool)
+        marked[place[hit]] = True
+        rows = np.flatnonzero(marked[place])
+        rows = rows[np.lexsort((times[rows], place[rows]))]  # stable: of equal times the earlier row comes first
+        place, times, values = place[rows], times[rows], values[rows]
+        newer = times > self._last_us[place]
+        newer[1:] &= (place[1:] != place[:-1]) | (times[1:] != times[:-1])
+        keep = np.flatnonzero(newer & np.isfinite(values) & ((quality[rows] & _UNUSABLE) == 0))
+        if not len(keep):
+            return []
+        rows, place, times, values = rows[keep], place[keep], times[keep], values[keep]
+        steps = in_steps(values, self.resolution[place])
+        cuts = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(place)]
+        columns: Sequence[list[Any]] = (rows.tolist(), times.tolist(), values.tolist(), steps.tolist())
+        return [Watched(self.ids[int(place[a])], *(column[a:b] for column in columns)) for a, b in pairwise(cuts)]
+
+    def _columns(self, batch: pa.RecordBatch) -> tuple[Ints, Ints, Floats, npt.NDArray[np.uint8]]:
+        """Place of the sensor, time in µs, value and quality of each row; a row with a null says nothing."""
+        ids, times, values, quality = batch.columns
+        codes = ids.indices
+        if any(column.null_count for column in (codes, times, values, quality)):
+            valid = [column.is_valid().to_numpy(zero_copy_only=False) for column in (codes, times)]
+            unknown = ~(valid[0] & valid[1])
+            codes, times = codes.fill_null(0), times.view(pa.int64()).fill_null(0)
+            values, quality = values.fill_null(np.nan), quality.fill_null(_NO_VALUE.item())
+        else:
+            unknown = None
+            times = times.view(pa.int64())
+        place = self._places_of(ids.dictionary)[codes.to_numpy()]
+        if unknown is not None:
+            place[unknown] = len(self.ids)
+        return place, times.to_numpy(), values.to_numpy(), quality.to_numpy()
+
+    def _places_of(self, dictionary: pa.Array) -> Ints:
+        """Place of each id of the frame's dictionary; gateways send the same dictionary again and again."""
+        last = self._dictionary
+        if last is None or not dictionary.equals(last):
+            unknown = len(self.ids)
+            self._places = np.array([self.place.get(s, unknown) for s in dictionary.to_pylist()] or [unknown], "int64")
+            self._dictionary = dictionary
+        return self._places
+
+
+def _step_of(resolution: float) -> float:
+    return resolution if np.isfinite(resolution) and resolution > 0 else UNKNOWN_RESOLUTION
