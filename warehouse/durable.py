@@ -1,0 +1,126 @@
+"""Parquet files that are on the disk before anything says they are: written, fsynced, described for the Delta log."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from warehouse.deltalog import Action, now_ms, sync
+
+# Statistics that readers prune files by; free text and values of no order are left out.
+_STATS = frozenset(
+    ("partition", "offset", "kafka_at", "sensor_id", "site_id", "occurred_at", "recorded_at", "received_at", "event_id")
+)
+
+
+class SchemaBreak(ValueError):  # noqa: N818
+    """Rows or an existing table do not fit the table's schema; names the column and both types."""
+
+
+def stored_schema(schema: pa.Schema) -> pa.Schema:
+    """`schema` as Delta can hold it: it knows no unsigned integers, so they become the next wider signed type."""
+    wider = {pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64()}
+    return pa.schema([field.with_type(wider.get(field.type, field.type)) for field in schema])
+
+
+def fit(rows: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """`rows` with exactly the columns of `schema`, in its order; dictionary-encoded columns stay so.
+
+    A missing nullable column is filled with nulls. Raises SchemaBreak for an unknown or missing column, a type that
+    cannot be cast without loss, or a null where none may be.
+    """
+    unknown = set(rows.column_names) - set(schema.names)
+    if unknown:
+        raise SchemaBreak(f"table {name} has no column {sorted(unknown)[0]}")
+    columns, fields = [], []
+    for field in schema:
+        column = _column(rows, field, name)
+        columns.append(column)
+        fields.append(pa.field(field.name, column.type, nullable=field.nullable))
+    return pa.table(columns, schema=pa.schema(fields))
+
+
+def _column(rows: pa.Table, field: pa.Field, name: str) -> pa.ChunkedArray:
+    if field.name not in rows.column_names:
+        if not field.nullable:
+            raise SchemaBreak(f"table {name} needs column {field.name}, the rows have none")
+        return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+    column = rows.column(field.name)
+    held = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if held != field.type:
+        try:
+            column = pc.cast(column, field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise SchemaBreak(f"table {name}, column {field.name}: {held} is not {field.type} ({error})") from None
+    if not field.nullable and column.null_count:
+        raise SchemaBreak(f"table {name}, column {field.name}: {column.null_count} nulls where none may be")
+    return column
+
+
+def split(rows: pa.Table, by: list[str]) -> Iterator[tuple[dict[str, str], pa.Table]]:
+    """`rows` by the values of the partition columns `by`, which are not stored in the files."""
+    if not by:
+        yield {}, rows
+        return
+    (column,) = by  # no table is partitioned by more than one
+    values = rows.column(column)
+    rest = rows.drop_columns([column])
+    distinct = pc.unique(values)
+    for value in distinct:
+        part = rest if len(distinct) == 1 else rest.filter(pc.equal(values, value))
+        yield {column: str(value.as_py())}, part
+
+
+def write_file(table: Path, rows: pa.Table, partition: dict[str, str], *, data_change: bool = True) -> Action:
+    """Write `rows` as one fsynced Parquet file below `table`; the Delta `add` action that names it."""
+    folder = table.joinpath(*(f"{key}={value}" for key, value in partition.items()))
+    fresh = not folder.is_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"part-{uuid.uuid4()}.zstd.parquet"
+    collected: list[pq.FileMetaData] = []
+    try:
+        # Without the Arrow schema in the footer every reader sees plain columns, dictionary-encoded input or not.
+        pq.write_table(rows, file, compression="zstd", store_schema=False, metadata_collector=collected)
+        sync(file)
+        sync(folder)
+        if fresh:
+            sync(table)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return {
+        "add": {
+            "path": file.relative_to(table).as_posix(), "partitionValues": partition, "size": file.stat().st_size,
+            "modificationTime": now_ms(), "dataChange": data_change, "stats": _stats(collected[0]),
+        }
+    }  # fmt: skip
+
+
+def _stats(metadata: pq.FileMetaData) -> str:
+    lows: dict[str, Any] = {}
+    highs: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            name, found = column.path_in_schema, column.statistics
+            if name not in _STATS or found is None or not found.has_null_count:
+                continue
+            nulls[name] = nulls.get(name, 0) + found.null_count
+            if found.has_min_max:
+                lows[name] = min(lows.get(name, found.min), found.min)
+                highs[name] = max(highs.get(name, found.max), found.max)
+    return orjson.dumps({
+        "numRecords": metadata.num_rows, "minValues": {name: _text(value) for name, value in lows.items()},
+        "maxValues": {name: _text(value) for name, value in highs.items()}, "nullCount": nulls,
+    }).decode()  # fmt: skip
+
+
+def _text(value: Any) -> Any:
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, dt.datetime) else value

@@ -1,0 +1,178 @@
+"""What keeps a lake table quick: merging small files, and deleting files that no reader can still need."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+
+from schemas.times import to_us
+from warehouse.deltalog import Action, now_ms
+from warehouse.durable import fit, write_file
+
+TARGET_BYTES = 64 << 20
+_ROWS_AT_ONCE = 3_000_000  # bounds the memory of one merge
+# One sensor's readings of a day lie together, so a reader skips the rest of the file.
+CLUSTER_BY = {"readings": ["site_id", "sensor_id", "occurred_at"]}
+
+
+@dataclass(frozen=True)
+class File:
+    """One active data file as the log describes it; `highs` = column → largest value."""
+
+    path: str
+    size: int
+    rows: int
+    modified_ms: int
+    partition: tuple[tuple[str, str], ...]
+    highs: dict[str, Any]
+
+    def newest_us(self, column: str) -> int:
+        """The largest value of a time column (µs UTC); a file without statistics counts as brand-new."""
+        high = self.highs.get(column)
+        return to_us(high) if isinstance(high, dt.datetime) else 1 << 62
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: files and bytes before and after, of the files it touched."""
+
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+    def plus(self, files: int, size: int, merged: Action) -> "Compacted":
+        return Compacted(
+            self.files_before + files, self.files_after + 1, self.bytes_before + size,
+            self.bytes_after + int(merged["add"]["size"]),
+        )  # fmt: skip
+
+
+def active(table: DeltaTable) -> list[File]:
+    """The data files of the table's version."""
+    described = pa.table(table.get_add_actions()).to_pylist()
+    return [
+        File(
+            path=row["path"], size=row["size_bytes"], rows=row["num_records"] or 0,
+            modified_ms=_ms(row["modification_time"]),
+            partition=tuple((key, str(value)) for key, value in (row.get("partition") or {}).items()),
+            highs=row.get("max") or {},
+        )
+        for row in described
+    ]  # fmt: skip
+
+
+def _ms(value: dt.datetime | int) -> int:
+    if isinstance(value, int):
+        return value
+    return to_us(value if value.tzinfo else value.replace(tzinfo=dt.UTC)) // 1000
+
+
+def groups(table: DeltaTable, target_bytes: int, min_files: int) -> Iterator[list[File]]:
+    """Files worth merging, oldest first: of one partition, together at most `target_bytes`, at least `min_files`.
+
+    A file larger than all the others of its group together stays out: it would be written again for little.
+    """
+    by_partition: dict[tuple[tuple[str, str], ...], list[File]] = {}
+    for file in sorted(active(table), key=lambda file: (file.modified_ms, file.path)):
+        if file.size < target_bytes // 2:
+            by_partition.setdefault(file.partition, []).append(file)
+    for files in by_partition.values():
+        for group in _filled(files, target_bytes):
+            largest = max(group, key=lambda file: file.size)
+            if len(group) > 2 and largest.size > sum(file.size for file in group) - largest.size:
+                group.remove(largest)
+            if len(group) >= min_files:
+                yield group
+
+
+def _filled(files: list[File], target_bytes: int) -> Iterator[list[File]]:
+    group: list[File] = []
+    for file in files:
+        full = (
+            sum(f.size for f in group) + file.size > target_bytes
+            or sum(f.rows for f in group) + file.rows > _ROWS_AT_ONCE
+        )
+        if group and full:
+            yield group
+            group = []
+        group.append(file)
+    if group:
+        yield group
+
+
+def merge(path: Path, group: list[File], schema: pa.Schema, partition_by: list[str]) -> Action | None:
+    """One fsynced file with the rows of `group`; None if one of the files is gone."""
+    name = path.name
+    plain = pa.schema([field for field in schema if field.name not in partition_by])
+    texts = [field.name for field in plain if field.type == pa.string()] if name in CLUSTER_BY else []
+    try:
+        parts = [pq.read_table(path / file.path, read_dictionary=texts, partitioning=None) for file in group]
+    except FileNotFoundError:
+        return None
+    fitted = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, name) for part in parts]
+    rows = pa.concat_tables([_encoded(part, texts) for part in fitted]).unify_dictionaries().combine_chunks()
+    if name in CLUSTER_BY:
+        rows = _clustered(rows, CLUSTER_BY[name])
+    return write_file(path, rows, dict(group[0].partition), data_change=False)
+
+
+def _encoded(part: pa.Table, texts: list[str]) -> pa.Table:
+    """A text column that the file did not have is plain; its neighbours in other files are dictionaries."""
+    for name in texts:
+        if not pa.types.is_dictionary(part.column(name).type):
+            part = part.set_column(part.column_names.index(name), name, part.column(name).dictionary_encode())
+    return part
+
+
+def _clustered(rows: pa.Table, by: list[str]) -> pa.Table:
+    keys: dict[str, pa.ChunkedArray] = {}
+    for column in by:
+        values = rows.column(column)
+        if pa.types.is_dictionary(values.type):
+            chunk = values.combine_chunks()
+            chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+            rank = pa.compute.rank(chunk.dictionary, tiebreaker="dense")
+            values = rank.take(chunk.indices)
+        keys[column] = values
+    return rows.take(pa.compute.sort_indices(pa.table(keys), sort_keys=[(column, "ascending") for column in by]))
+
+
+def remove_action(file: File) -> Action:
+    return {
+        "remove": {
+            "path": file.path, "deletionTimestamp": now_ms(), "dataChange": False, "extendedFileMetadata": True,
+            "partitionValues": dict(file.partition), "size": file.size,
+        }
+    }  # fmt: skip
+
+
+def removed(lines: Iterable[Action]) -> set[str]:
+    """The paths that the actions remove."""
+    return {line["remove"]["path"] for line in lines if "remove" in line}
+
+
+def discard(path: Path, adds: Iterable[Action]) -> None:
+    """Delete files that were written for a commit which did not happen."""
+    for action in adds:
+        (path / action["add"]["path"]).unlink(missing_ok=True)
+
+
+def vacuum(table: DeltaTable, path: Path, keep: Iterable[str], retention_hours: int) -> list[str]:
+    """Delete what no version younger than `retention_hours` names and `keep` does not name; the deleted paths."""
+    kept = {Path(name).name for name in keep}
+    found = table.vacuum(retention_hours=retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    deleted = [file for file in found if Path(file).name not in kept]
+    for file in deleted:
+        (path / file).unlink(missing_ok=True)
+    table.cleanup_metadata()
+    oldest = now_ms() - retention_hours * 3_600_000
+    for staged in (path / "_staging").glob("*.json"):
+        if staged.stat().st_mtime_ns // 1_000_000 < oldest:
+            staged.unlink(missing_ok=True)
+    return deleted
