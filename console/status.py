@@ -1,0 +1,94 @@
+"""`qingling status`: what runs, how far behind it is, how fresh the data are, what was refused."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.settings import Settings
+
+STALE_S = 15  # a stream whose newest step is older than this is called stale
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """Lag, freshness and refused inputs of the installation on this data folder. Exit 1 if there is no broker."""
+    from kafka.errors import KafkaError
+
+    from streams.connect import NotConnected
+
+    settings = Settings()
+    try:
+        found = gather(settings)
+    except (NotConnected, KafkaError) as error:
+        if as_json:
+            print(orjson.dumps({"running": False, "reason": str(error)}).decode())
+        else:
+            Console(stderr=True).print(f"[red]没有运行 not running[/red]: {error}")
+        raise typer.Exit(1) from None
+    if as_json:
+        print(orjson.dumps(found).decode())
+    else:
+        Console().print(_table(found))
+
+
+def gather(settings: Settings) -> dict[str, Any]:
+    """Everything `status` shows, from the broker and the lake. Raises NotConnected."""
+    from console.summary import landing_lag
+    from streams.connect import bootstrap_servers, ensure_topics, is_embedded
+    from streams.lag import absorbed, processing_lag, true_ends
+
+    servers = bootstrap_servers(settings)
+    ensure_topics(servers, patience_s=5)
+    ends = true_ends(servers, ["dead.letters", *{tp.topic for tp in absorbed(servers)}])
+    newest = _newest_step(servers)
+    age = None if newest is None else (dt.datetime.now(dt.UTC) - newest).total_seconds()
+    return {
+        "running": True,
+        "broker": servers,
+        "broker_kind": "embedded" if is_embedded(settings) else "kafka",
+        "processing_lag": processing_lag(servers),
+        "landing_lag": landing_lag(settings.data, servers),
+        "newest_step_age_s": None if age is None else round(age, 1),
+        "stale": age is None or age > STALE_S,
+        "records": _sum_by_topic(ends),
+        "dead_letters": sum(end for tp, end in ends.items() if tp.topic == "dead.letters"),
+    }
+
+
+def _sum_by_topic(ends: dict[Any, int]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for tp, end in ends.items():
+        totals[tp.topic] = totals.get(tp.topic, 0) + end
+    return totals
+
+
+def _newest_step(servers: str) -> dt.datetime | None:
+    """When the newest step record was written, by the broker's record time."""
+    from kafka import TopicPartition
+
+    from schemas.times import from_us
+    from schemas.topics import SITE_PARTITIONS
+    from streams.reader import read_to_end
+
+    steps = read_to_end(servers, only=[TopicPartition("processing.steps", p) for p in range(SITE_PARTITIONS)])
+    newest = max((record.timestamp_us for record in steps), default=0)
+    return from_us(newest) if newest else None
+
+
+def _table(found: dict[str, Any]) -> Table:
+    table = Table(title="清零 Qingling", show_header=False)
+    age = found["newest_step_age_s"]
+    table.add_row("消息代理 broker", f"{found['broker']} ({found['broker_kind']})")
+    table.add_row("处理积压 processing lag", f"{found['processing_lag']} records")
+    table.add_row("落盘积压 landing lag", f"{found['landing_lag']} records")
+    fresh = "从未 never" if age is None else f"{age} s"
+    table.add_row("最近一步 newest step", f"[red]{fresh} 中断 stale[/red]" if found["stale"] else fresh)
+    for name, count in found["records"].items():
+        colour = "[yellow]" if name == "dead.letters" and count else ""
+        table.add_row(name, f"{colour}{count}")
+    if found["dead_letters"]:
+        table.caption = "拒收记录见 refused inputs: qingling dead list"
+    return table
