@@ -1,4 +1,4 @@
-"""What a hazard's state keeps of its past, so that any day can be asked: judgements, deadlines, closings, last events."""
+"""What the state of a hazard keeps of its past, so that any day can be asked about."""
 
 from schemas.model import Message
 from schemas.terms import Verdict
