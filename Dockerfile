@@ -22,9 +22,8 @@ RUN groupadd --gid 10001 qingling \
  && mkdir -p /data /inbox /prefect \
  && chown qingling:qingling /data /inbox /prefect
 COPY --from=build /opt/qingling /opt/qingling
-# QINGLING_ORPHAN_OK: in a container the parent of every process is the init with pid 1.
 ENV PATH=/opt/qingling/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    QINGLING_DATA=/data QINGLING_ORPHAN_OK=1 DO_NOT_TRACK=1
+    QINGLING_DATA=/data DO_NOT_TRACK=1
 USER qingling
 WORKDIR /data
 VOLUME ["/data"]

@@ -8,6 +8,7 @@ import pytest
 import typer.main
 
 from schemas import terms
+from schemas.criteria import CatalogueError, load_catalogue
 from schemas.kpis import kpis
 from schemas.topics import topics
 
@@ -72,6 +73,18 @@ def test_files_on_the_pages_exist() -> None:
         )
     }
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_the_example_of_a_criterion_is_one(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = (block for block in blocks if block.startswith("document:"))
+    (tmp_path / "EXAMPLE.yaml").write_text(block, "utf-8")
+    clause = load_catalogue(tmp_path).get("EXAMPLE-7-2")
+    assert clause is not None and clause.condition is not None
+    (tmp_path / "EXAMPLE.yaml").write_text(block.replace("ch4_pct", "ch5_pct"), "utf-8")
+    load_catalogue.cache_clear()
+    with pytest.raises(CatalogueError, match="ch5_pct"):
+        load_catalogue(tmp_path)
 
 
 def test_the_table_of_commands_is_the_command_line() -> None:
