@@ -22,7 +22,9 @@ def missing(part: str, remedy: str) -> None:
     pytest.skip(message)
 
 
-@pytest.fixture(params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(
+    params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)]
+)
 def broker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     """A fresh broker with all topics; QINGLING_KAFKA and QINGLING_DATA point to it and to a folder of the test's own.
 
