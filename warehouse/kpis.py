@@ -1,0 +1,167 @@
+"""KPI rows from hazard events: facts as of an instant once, then one SQL file per KPI over them.
+
+The relation `hazard_events` of the connection must hold one row per event_id. Values are bound, never pasted; groups
+come from the closed list GROUPS. A new KPI is a new file in sql/kpis.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from schemas.kpis import KpiRow
+from schemas.model import Refused
+from schemas.terms import SHANGHAI
+from schemas.times import MICROSECOND, bare_date, day_end, day_start, from_us, shanghai_day
+from warehouse.ledger import connect_events, read_events
+from warehouse.views import SQL
+
+When = dt.date | dt.datetime
+Window = tuple[dt.datetime, dt.datetime]
+
+# Exact codes; city and province are the roll-ups of the region by code prefix (140105 → 140100 → 140000), groups of
+# their own, so the rows of one grouping always add up to everything.
+GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id", "department_id", "source", "scope")
+
+
+@cache
+def kpi_ids() -> tuple[str, ...]:
+    """The KPIs that have an SQL file, in the order of their ids."""
+    return tuple(sorted(file.stem for file in (SQL / "kpis").glob("*.sql") if not file.stem.startswith("_")))
+
+
+@cache
+def kpi_sql(kpi_id: str) -> str:
+    """The query of one KPI. Raises Refused if it has none."""
+    if kpi_id not in kpi_ids():
+        raise Refused("kpi_id", f"{kpi_id} has no query; there are {', '.join(kpi_ids())}")
+    return (SQL / "kpis" / f"{kpi_id}.sql").read_text("utf-8")
+
+
+def ending(day: When) -> dt.datetime:
+    """The last instant that counts: of a date its last microsecond in Shanghai, else the instant itself."""
+    date = bare_date(day)
+    if date is not None:
+        return day_end(date) - MICROSECOND
+    if isinstance(day, dt.datetime) and day.tzinfo is not None:
+        return day
+    raise Refused("as_of", f"{day} has no offset")
+
+
+def default_window(as_of: dt.datetime) -> Window:
+    """The calendar year of `as_of`, ending at `as_of`: [1 January 00:00, just after as_of)."""
+    return day_start(shanghai_day(as_of).replace(month=1, day=1)), as_of.astimezone(SHANGHAI) + MICROSECOND
+
+
+def clipped(window: Window | None, as_of: dt.datetime) -> Window:
+    """`window` as it counts: the whole calendar year of `as_of` ends at `as_of`. Raises Refused if it is no span."""
+    ours = default_window(as_of)
+    if window is None:
+        return ours
+    start, end = window
+    if not start < end:
+        raise Refused("window", f"{start.isoformat()} is not before {end.isoformat()}")
+    next_year = day_start(shanghai_day(ours[0]).replace(year=shanghai_day(ours[0]).year + 1))
+    return ours if (start, end) == (ours[0], next_year) else window
+
+
+class HazardsAt:
+    """The facts of all hazards as of one instant, materialised once and asked many times.
+
+    `as_of` and `known_as_of` count inclusively; a date counts to the end of its Shanghai day. Without `known_as_of`
+    everything recorded counts. Uses temporary tables of `con`, so one instance per connection at a time.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None = None) -> None:
+        self._con = con
+        self.as_of = ending(as_of)
+        self.known_as_of = None if known_as_of is None else ending(known_as_of)
+        instants = {"as_of": self.as_of, "known_as_of": self.known_as_of}
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE facts_at AS "
+            "SELECT * FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)",
+            instants,
+        )
+        newest = con.execute(
+            "SELECT epoch_us(max(recorded_at)) FROM hazard_events "
+            "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of",
+            {"known_as_of": self.known_as_of},
+        ).fetchone()
+        self.data_as_of = from_us(newest[0]).astimezone(SHANGHAI) if newest and newest[0] is not None else None
+
+    def rows(
+        self, by: Sequence[str] = (), window: Window | None = None, kpis: Iterable[str] | None = None
+    ) -> list[KpiRow]:
+        """The rows of `kpis` (default: all) for every group of `by`; `()` is everything. Raises Refused."""
+        unknown = [name for name in by if name not in GROUPS]
+        if unknown:
+            raise Refused("by", f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+        span = clipped(window, self.as_of)
+        self._group(by)
+        return [row for kpi_id in (kpi_ids() if kpis is None else kpis) for row in self._rows(kpi_id, by, span)]
+
+    def _group(self, by: Sequence[str]) -> None:
+        """`hazard_facts` = the facts with their group `grp`; "everything" exists even without a hazard."""
+        sql = (SQL / "kpis" / "_groups.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE hazard_facts AS {sql}", {"by": list(by)})
+
+    def _rows(self, kpi_id: str, by: Sequence[str], window: Window) -> list[KpiRow]:
+        sql = kpi_sql(kpi_id)
+        values = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
+        wanted = self._con.extract_statements(sql)[0].named_parameters
+        found = self._con.execute(sql, {name: values[name] for name in wanted})
+        columns = [column[0] for column in found.description]
+        rows = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
+        return [
+            KpiRow(
+                kpi_id=kpi_id, group=dict(zip(by, row["grp"], strict=True)), as_of=self.as_of, window=window,
+                num=row["num"], den=row["den"], value=_value(row), excluded=row["excluded"], data_as_of=self.data_as_of,
+                detail=_plain(row.get("detail") or {}),
+            )
+            for row in sorted(rows, key=lambda row: row["grp"])
+        ]  # fmt: skip
+
+
+def _value(row: dict[str, Any]) -> float | None:
+    """A count has no denominator; a ratio over nothing is null, never 0 or 1. A query may give its own value."""
+    if "value" in row:
+        return row["value"]
+    if row["den"] is None:
+        return row["num"]
+    return row["num"] / row["den"] if row["den"] else None
+
+
+def _plain(value: Any) -> Any:
+    """Dates as text; the lists a group has nothing for are empty, not null."""
+    if isinstance(value, dict):
+        return {key: [] if inner is None and key in _LISTS else _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+_LISTS = frozenset({"hazards", "late"})
+
+
+def compute(
+    events: Path | duckdb.DuckDBPyConnection,
+    as_of: When,
+    known_as_of: When | None = None,
+    window: Window | None = None,
+    by: Sequence[str] = (),
+    kpis: Iterable[str] | None = None,
+) -> list[KpiRow]:
+    """KPI rows of a file of hazard events (JSON lines) or of a connection that has `hazard_events`.
+
+    Raises Refused for an unknown KPI or group, a window that is no span, or a file with refused lines
+    (`ledger.read_events` tells them apart and gives the good ones).
+    """
+    if isinstance(events, Path):
+        good, bad = read_events(events)
+        if bad:
+            raise Refused(bad[0].field, f"{events}, line {bad[0].line}: {bad[0].reason}")
+        events = connect_events(good)
+    return HazardsAt(events, as_of, known_as_of).rows(by, window, kpis)

@@ -1,0 +1,110 @@
+-- Facts of every hazard as of the instant `as_of` (inclusive), as known at `known_as_of` (null: everything recorded).
+-- Reads `hazard_events`, which holds the first recorded of every event_id. The readings of the formulas are those of
+-- docs/kpis.md; M and open are those of the contracts.
+CREATE OR REPLACE MACRO hazards_as_of(as_of, known_as_of) AS TABLE
+WITH known AS (
+    SELECT * FROM hazard_events WHERE known_as_of IS NULL OR recorded_at <= known_as_of
+),
+-- Registration says when it was found, which may be before it was registered: it is not cut at as_of, `found_at` is.
+registered AS (
+    SELECT subject_id AS hazard_id, first(data ORDER BY recorded_at, kafka_at, "offset") AS r,
+        first(site_id ORDER BY recorded_at, kafka_at, "offset") AS site_id
+    FROM known WHERE kind = 'hazard_registered' GROUP BY ALL
+),
+past AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY subject_id ORDER BY occurred_at, recorded_at, kafka_at, "offset"
+    ) AS nth
+    FROM known WHERE occurred_at <= as_of
+),
+-- A reopening that follows a closing begins a new cycle. One at the very instant of a closing is not after it.
+turns AS (
+    SELECT subject_id, nth, kind = 'hazard_reopened' AND 'hazard_closed' = lag(kind) OVER (
+        PARTITION BY subject_id ORDER BY occurred_at, kind DESC, nth
+    ) AS begins
+    FROM past WHERE kind IN ('hazard_closed', 'hazard_reopened')
+),
+cycled AS (
+    SELECT past.*, 1 + coalesce(sum(turns.begins::INTEGER) OVER (
+        PARTITION BY subject_id ORDER BY occurred_at RANGE UNBOUNDED PRECEDING
+    ), 0) AS cycle
+    FROM past LEFT JOIN turns USING (subject_id, nth)
+),
+dues AS (
+    SELECT subject_id, nth, kind, cycle, due_day(coalesce(data->>'$.due_at', data->>'$.new_due_at')) AS due
+    FROM cycled
+    WHERE kind = 'plan_approved' OR (kind = 'extension_decided' AND data->>'$.approved' = 'true')
+),
+deadline AS (
+    SELECT subject_id AS hazard_id,
+        first(due ORDER BY nth) FILTER (kind = 'plan_approved') AS due0,
+        last(due ORDER BY nth) AS due,
+        last(cycle ORDER BY nth) AS due_cycle
+    FROM dues WHERE due IS NOT NULL GROUP BY ALL
+),
+closing AS (
+    SELECT subject_id AS hazard_id, cycle, min(occurred_at) AS closed_at
+    FROM cycled WHERE kind = 'hazard_closed' GROUP BY ALL
+),
+life AS (
+    SELECT subject_id AS hazard_id,
+        last(data->>'$.verdict' ORDER BY nth) FILTER (kind = 'hazard_judged') AS verdict,
+        last(data->>'$.criterion_id' ORDER BY nth) FILTER (kind = 'hazard_judged') AS criterion_id,
+        last(data->>'$.document_id' ORDER BY nth) FILTER (kind = 'hazard_judged') AS document_id,
+        last(data->>'$.catalogue_version' ORDER BY nth) FILTER (kind = 'hazard_judged') AS catalogue_version,
+        last(occurred_at ORDER BY nth) FILTER (kind = 'hazard_judged') AS judged_at,
+        min(occurred_at) FILTER (kind IN ('hazard_voided', 'hazard_merged', 'hazard_downgraded')) AS left_m_at,
+        last(coalesce(data->>'$.lead_department_id', data->>'$.to_department_id') ORDER BY nth)
+            FILTER (kind IN ('responsibility_assigned', 'hazard_transferred')) AS department_id,
+        last(data ORDER BY nth) FILTER (kind = 'plan_approved') AS plan,
+        last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'extension_requested') AS extension_reason,
+        max(occurred_at) FILTER (kind = 'hazard_reopened') AS reopened_at,
+        last(kind ORDER BY nth) AS last_kind,
+        max(occurred_at) AS changed_at,
+        max(cycle) AS cycle,
+        count(*) AS events
+    FROM cycled GROUP BY ALL
+)
+SELECT
+    life.hazard_id,
+    site_id,
+    r->>'$.region' AS region,
+    CASE WHEN length(region) = 6 THEN left(region, 4) || '00' END AS city,
+    CASE WHEN length(region) = 6 THEN left(region, 2) || '0000' END AS province,
+    r->>'$.industry' AS industry,
+    r->>'$.enterprise_id' AS enterprise_id,
+    department_id,
+    r->>'$.source' AS source,
+    r->>'$.scope' AS scope,
+    r->>'$.place_id' AS place_id,
+    r->>'$.place' AS place,
+    r->>'$.title' AS title,
+    instant(r->>'$.found_at') AS found_at,
+    coalesce(instant(r->>'$.found_at') <= as_of, false) AS is_found,
+    verdict,
+    criterion_id,
+    document_id,
+    catalogue_version,
+    judged_at,
+    left_m_at,
+    coalesce(verdict = 'major', false) AND left_m_at IS NULL AS in_m,
+    current.closed_at,
+    is_found AND current.closed_at IS NULL AS is_open,
+    reopened_at,
+    cycle,
+    due0,
+    due,
+    due_cycle,
+    coalesce(due > due0, false) AS extended,
+    extension_reason,
+    answering.closed_at AS due_answered_at,
+    is_open AND shanghai_day(as_of) > due AS is_overdue,
+    plan,
+    last_kind,
+    changed_at,
+    events
+FROM life
+LEFT JOIN registered USING (hazard_id)
+LEFT JOIN deadline USING (hazard_id)
+LEFT JOIN closing AS current USING (hazard_id, cycle)
+LEFT JOIN closing AS answering ON answering.hazard_id = life.hazard_id AND answering.cycle = deadline.due_cycle;
