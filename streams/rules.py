@@ -115,13 +115,14 @@ def parse_rule(row: Mapping[str, Any], sensors: Mapping[str, Sensor], site_id: s
 
 
 def tell_apart(rules: Iterable[AlarmRule]) -> list[AlarmRule]:
-    """Rules of one sensor that share an id (1.0 and 1.5 of the same side) get `.2`, `.3` … in the order they came."""
+    """Rules of one sensor that share an id, as 1.0 and 1.5 of one side do, get numbers in order: `ch4_pct.2.high`."""
     counts: dict[tuple[str, str, str], int] = {}
     told = []
     for rule in rules:
         key = (rule.site_id, rule.sensor_id, rule.rule_id)
         counts[key] = n = counts.get(key, 0) + 1
-        told.append(rule if n == 1 else rule.model_copy(update={"rule_id": f"{rule.rule_id}.{n}"}))
+        base, _, side = rule.rule_id.rpartition(".")
+        told.append(rule if n == 1 else rule.model_copy(update={"rule_id": f"{base}.{n}.{side}"}))
     return told
 
 

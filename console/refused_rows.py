@@ -1,0 +1,24 @@
+"""What is said of a file that cannot be used, or of one row of it: file, line, field and reason."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class FileError(ValueError):
+    """A file that cannot be used at all. The text names file, line (0: none), field and reason."""
+
+    def __init__(self, path: Path, line: int, field_: str, reason: str) -> None:
+        super().__init__(": ".join(part for part in (f"{path}:{line}" if line else str(path), field_, reason) if part))
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """One row that was left out. `line` is the line of a text file, the row of a Parquet file (1 = first)."""
+
+    path: Path
+    line: int
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.field}: {self.reason}"
