@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from streams.replay import Readings
 
 PARQUET = b"PAR1"
 _NO_DATE_US = -1
+Problems = dict[int, tuple[str, str]]  # position in the file -> field and reason
 
 
 @dataclass
@@ -46,7 +46,7 @@ def read_readings(path: Path) -> tuple[Readings, list[RefusedRow]]:
             found = ", ".join(columns.table.column_names)
             raise FileError(path, 0, name, f"缺少此列 no such column; there are: {found}")
     table, n = columns.table, columns.table.num_rows
-    problems: dict[int, tuple[str, str]] = {}
+    problems: Problems = {}
     ids = _texts(table["sensor_id"])
     for i in np.flatnonzero(pc.equal(ids, "").to_numpy(zero_copy_only=False)).tolist():
         problems[i] = ("sensor_id", "missing")
@@ -102,8 +102,9 @@ def _texts(column: pa.ChunkedArray) -> pa.Array:
     return pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), "")).combine_chunks()
 
 
-def _times(path: Path, column: pa.ChunkedArray, problems: dict[int, tuple[str, str]]) -> npt.NDArray[Any]:
+def _times(path: Path, column: pa.ChunkedArray, problems: Problems) -> npt.NDArray[np.int64]:
     """UTC microseconds; rows without a time are put into `problems`."""
+    times: npt.NDArray[np.int64]
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         if pa.types.is_date(column.type) or column.type.tz is None:
             column = pc.assume_timezone(column.cast(pa.timestamp("us")), "Asia/Shanghai")
@@ -129,16 +130,14 @@ def _instant_us(text: str) -> int:
     return to_us(when if when.tzinfo else when.replace(tzinfo=SHANGHAI))
 
 
-def _numbers(
-    name: str, column: pa.ChunkedArray, problems: dict[int, tuple[str, str]], empty: float
-) -> npt.NDArray[Any]:
-    """Numbers as float64, `empty` where there is none; what is no number is put into `problems`."""
+def _numbers(name: str, column: pa.ChunkedArray, problems: Problems, empty: float) -> npt.NDArray[np.float64]:
+    """Numbers, `empty` where there is none; what is no number is put into `problems`."""
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = pc.replace_with_mask(
-            _texts(column), pc.equal(_texts(column), ""), pa.scalar(None, pa.string())
-        )  # fmt: skip
+        texts = _texts(column)
+        column = pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
+    numbers: npt.NDArray[np.float64]
     try:
-        return pc.fill_null(column.cast(pa.float64()), empty).to_numpy(zero_copy_only=False).copy()
+        numbers = pc.fill_null(column.cast(pa.float64()), empty).to_numpy(zero_copy_only=False).copy()
     except pa.ArrowException:
         numbers = np.full(len(column), empty)
         for i, cell in enumerate(column.to_pylist()):
@@ -146,4 +145,4 @@ def _numbers(
                 numbers[i] = empty if cell is None else float(cell)
             except (TypeError, ValueError):
                 problems.setdefault(i, (name, f"{cell!r} is not a number"))
-        return numbers
+    return numbers

@@ -13,12 +13,17 @@ class FileError(ValueError):
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """One row that was left out. `line` is the line of a text file, the row of a Parquet file (1 = first)."""
+    """A row that was left out. `line` is the line of a text file, the row of a Parquet file (1 = first).
+
+    `rows` > 1: this is the first of so many that share the reason.
+    """
 
     path: Path
     line: int
     field: str
     reason: str
+    rows: int = 1
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.field}: {self.reason}"
+        more = f" ({self.rows} rows)" if self.rows > 1 else ""
+        return f"{self.path}:{self.line}: {self.field}: {self.reason}{more}"

@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+if TYPE_CHECKING:
+    from console.refused_rows import RefusedRow
+    from streams.replay import Readings
+
 _ROWS_FOR_PROGRESS = 200_000
-_REFUSALS_NAMED = 20
 
 
 def replay(
@@ -38,7 +41,7 @@ def replay(
 ) -> None:
     """Alarm events of a recorded series as JSON lines. Exit 5 if rows were refused (named on stderr)."""
     from console.recording import read_readings
-    from console.refused_rows import FileError, RefusedRow
+    from console.refused_rows import FileError
     from console.rule_files import read_rules, read_sensors
     from streams.replay import replay as run
     from streams.rules import default_rules
@@ -57,9 +60,7 @@ def replay(
     refused += bad_rows
     if sensors:
         known = series.known({*sensors, *(rule.sensor_id for rule in in_force)})
-        strangers = series.take(~known)
-        for sensor_id, row in zip(strangers.sensor_ids.to_pylist(), strangers.rows.tolist(), strict=True):
-            refused.append(RefusedRow(readings, row, "sensor_id", f"{sensor_id} is not in the registry"))
+        refused += _strangers(readings, series.take(~known))
         series = series.take(known)
     if sort:
         series = series.in_time_order()
@@ -71,19 +72,31 @@ def replay(
                 sys.stdout.write(orjson.dumps(event.model_dump(mode="json")).decode() + "\n")
             events += len(step.events)
             progress.update(task, completed=step.done)
-    for row in refused[:_REFUSALS_NAMED]:
+    for row in refused:
         talk.print(f"拒收 refused {row}", markup=False)
-    if len(refused) > _REFUSALS_NAMED:
-        talk.print(f"… 另有 and {len(refused) - _REFUSALS_NAMED} more")
-    summary = {"readings": len(series), "late": late, "refused": len(refused), "rules": len(in_force), "events": events}
+    left_out = sum(row.rows for row in refused)
+    summary = {"readings": len(series), "late": late, "refused": left_out, "rules": len(in_force), "events": events}
     if as_json:
         talk.print(orjson.dumps(summary).decode(), markup=False)
     else:
         talk.print(
-            f"读数 readings {len(series)}，迟到 late {late}，拒收 refused {len(refused)}，规则 rules {len(in_force)}，"
+            f"读数 readings {len(series)}，迟到 late {late}，拒收 refused {left_out}，规则 rules {len(in_force)}，"
             f"事件 events {events}"
         )
         if late:
             talk.print("迟到：不晚于该测点此前的读数 late = not newer than the sensor's readings above; --sort?")
     if refused:
         raise typer.Exit(5)
+
+
+def _strangers(path: Path, readings: "Readings") -> list["RefusedRow"]:
+    """Readings of sensors that the registry does not name: one refusal per sensor."""
+    from console.refused_rows import RefusedRow
+
+    rows: dict[str, list[int]] = {}
+    for sensor_id, row in zip(readings.sensor_ids.to_pylist(), readings.rows.tolist(), strict=True):
+        rows.setdefault(sensor_id, []).append(row)
+    return [
+        RefusedRow(path, found[0], "sensor_id", f"{name} is not in the registry", len(found))
+        for name, found in rows.items()
+    ]
