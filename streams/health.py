@@ -6,6 +6,7 @@ Asks the broker, not the worker: a worker that hangs loses its membership after 
 import socket
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from kafka.admin import KafkaAdminClient
@@ -18,10 +19,8 @@ from streams.connect import NotConnected, bootstrap_servers
 def own_addresses() -> set[str]:
     """The addresses under which a broker may see this host."""
     found = {"127.0.0.1", "::1"}
-    try:
+    with suppress(OSError):  # a host that does not know its own name is still reached on loopback
         found.update(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None))
-    except OSError:
-        pass  # a host that does not know its own name is still reached on loopback
     return found
 
 
