@@ -25,6 +25,8 @@ def apply(state: HazardStateRecord | None, event: Event) -> HazardStateRecord:
     verdict = data.verdict if isinstance(data, HazardJudged) else None
     before = state or _newborn(event, data)
     to = next_state(before.state if state else None, row_of(event.kind, verdict))
+    if verdict is not None and any(j.occurred_at > event.occurred_at for j in before.judgements):
+        to = before.state  # a later judgement is already known and holds
     update: Update = {
         "state": to,
         "version": before.version + 1,

@@ -49,8 +49,10 @@ TRANSITIONS: dict[str, Transition] = {
     "hazard_registered": Transition({None: S.REGISTERED}),
     "hazard_suspected": Transition({None: S.SUSPECTED, **_stays(EVERY), S.REGISTERED: S.SUSPECTED}),
     "evidence_completed": Transition(_stays(EVERY)),
-    "hazard_judged:major": Transition({**_goes(_OUT_OF_TRACK, S.JUDGED_MAJOR), **_stays(ON_TRACK)}),
-    "hazard_judged:general": Transition(_goes(_OUT_OF_TRACK, S.JUDGED_GENERAL)),
+    "hazard_judged:major": Transition(
+        {**_goes(_OUT_OF_TRACK, S.JUDGED_MAJOR), **_stays(ON_TRACK)}, to=S.JUDGED_MAJOR
+    ),
+    "hazard_judged:general": Transition(_goes(_OUT_OF_TRACK, S.JUDGED_GENERAL), to=S.JUDGED_GENERAL),
     "hazard_judged:none": Transition(_goes(_OUT_OF_TRACK[:-1], S.REFUTED), to=S.REFUTED),
     "hazard_reported": Transition(_stays(OPEN)),
     "responsibility_assigned": Transition(_stays(OPEN)),

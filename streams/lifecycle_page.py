@@ -1,0 +1,134 @@
+"""The page docs/hazard-life-cycle.md, made from the code it describes: `python -m streams.lifecycle_page` writes it."""
+
+from pathlib import Path
+
+from schemas.commands import COMMANDS
+from schemas.terms import HazardState
+from streams.guard_words import GUARDS
+from streams.transitions import EVERY, SETTLED, TRANSITIONS, next_state
+
+PAGE = Path(__file__).parent.parent / "docs" / "hazard-life-cycle.md"
+
+STATES: dict[HazardState, tuple[str, str]] = {
+    HazardState.REGISTERED: ("已登记", "registered, no evidence yet"),
+    HazardState.SUSPECTED: ("疑似", "evidence is there, nobody has judged"),
+    HazardState.JUDGED_MAJOR: ("判定重大", "judged a major hazard"),
+    HazardState.JUDGED_GENERAL: ("判定一般", "judged a general hazard, or downgraded"),
+    HazardState.PLANNED: ("方案已批", "plan with the five items approved"),
+    HazardState.RECTIFYING: ("整改中", "being rectified"),
+    HazardState.PENDING_ACCEPTANCE: ("待验收", "rectified, waiting for acceptance"),
+    HazardState.ACCEPTED: ("验收通过", "accepted, not yet closed"),
+    HazardState.CLOSED: ("已销号", "closed"),
+    HazardState.REFUTED: ("不构成", "judged no hazard"),
+    HazardState.VOIDED: ("已作废", "registered by mistake"),
+    HazardState.MERGED: ("已并案", "goes on as another hazard"),
+}
+EVENTS: dict[str, tuple[str, str]] = {
+    "hazard_registered": ("登记", "registered"),
+    "hazard_suspected": ("疑似（新证据）", "suspected: new evidence"),
+    "evidence_completed": ("证据补全", "a span of evidence has ended"),
+    "hazard_judged:major": ("判定重大", "judged major"),
+    "hazard_judged:general": ("判定一般", "judged general"),
+    "hazard_judged:none": ("判定不构成", "judged none: refuted"),
+    "hazard_reported": ("上报", "reported"),
+    "responsibility_assigned": ("确责", "lead department assigned"),
+    "interim_control_set": ("临时管控", "interim control set"),
+    "plan_approved": ("治理方案批准", "plan approved"),
+    "rectification_started": ("整改开始", "rectification started"),
+    "rectification_done": ("整改完成", "rectification done"),
+    "acceptance_passed": ("验收通过", "acceptance passed"),
+    "acceptance_failed": ("验收不通过", "acceptance failed"),
+    "hazard_closed": ("销号", "closed"),
+    "hazard_reopened": ("重新打开", "reopened: next cycle"),
+    "extension_requested": ("申请延期", "extension asked for"),
+    "extension_decided": ("批复延期", "extension decided"),
+    "supervision_ordered": ("挂牌督办", "supervision ordered"),
+    "supervision_lifted": ("解除督办", "supervision lifted"),
+    "production_stopped": ("责令停产", "production stopped"),
+    "production_resumed": ("批准复产", "approved to resume"),
+    "similar_check_opened": ("举一反三（开始）", "similar-site check opened"),
+    "similar_check_done": ("举一反三（完成）", "similar-site check done"),
+    "penalty_issued": ("行政处罚", "penalty issued"),
+    "hazard_downgraded": ("降级", "downgraded to general"),
+    "hazard_voided": ("作废", "voided"),
+    "hazard_merged": ("并案", "merged into another"),
+    "hazard_transferred": ("移交", "transferred to another department"),
+}
+
+_HEAD = """# 隐患的一生 · The life cycle of a hazard
+
+<!-- Written by `python -m streams.lifecycle_page`; a test compares it with the code. Do not edit by hand. -->
+
+A hazard's state is what its events say: `streams/lifecycle.py` folds them, `streams/transitions.py` is the table below,
+`streams/guards.py` decides on live commands. 状态由事件推出，不另存。
+
+- A *cycle* runs from found (or reopened) to closed. Reopening starts the next: rectifier, acceptor and closing are
+  empty again, the deadline stays until a new plan is approved. A closing answers the deadline of its own cycle.
+- `due0` is the first plan's deadline; `due` the one approved last by `occurred_at`, by a plan or an extension.
+- Overdue, nearly due, supervised, stopped and reported are not states: they are read from times and flags.
+- The latest judgement by `occurred_at` holds; a downgraded, voided or merged hazard is no major hazard from then on.
+- A settled hazard (closed, refuted, voided, merged) takes no new evidence: new evidence opens another hazard, marked
+  `rebound_of` if the old one was closed at most 180 days before. Evidence of a merged hazard goes to the one it went
+  into. The same evidence told again, and the end of a span already named, go to the hazard that holds it.
+- Each step's time is not before the step before it. A time nobody stated is moved after it if two clocks differ by at
+  most ten minutes.
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    parts = [_HEAD, "## States · 状态\n", *_states(), "\n## Transitions · 状态转移\n", *_transitions()]
+    parts += ["\n## Commands · 指令\n", *_commands(), "\n## Guards · 约束\n", *_guards()]
+    return "\n".join(parts) + "\n"
+
+
+def _states() -> list[str]:
+    rows = [
+        f"| `{state}` | {zh} | {en} | {'no' if state in SETTLED else 'yes'} |" for state, (zh, en) in STATES.items()
+    ]
+    return ["| state | 中文 | meaning | open |", "| --- | --- | --- | --- |", *rows]
+
+
+def _transitions() -> list[str]:
+    """Rows: events; columns: states. A cell is where the event leads."""
+    lines = [
+        "Bold: a live command (or the stream itself) may do it, and where it leads; `=` stays. In brackets: imported",
+        "history only, which is applied as it came. Empty: imported history leaves the state as it is.\n",
+        "| event | 事件 | " + " | ".join(["(none)", *EVERY]) + " |",
+        "| --- | --- |" + " --- |" * (len(EVERY) + 1),
+    ]
+    for row, transition in TRANSITIONS.items():
+        cells = []
+        for state in (None, *EVERY):
+            to = next_state(state, row)
+            if state in transition.moves:
+                cells.append("**=**" if to == state else f"**{to}**")
+            elif state is None:
+                cells.append(f"({to})")
+            else:
+                cells.append("" if to == state else f"({to})")
+        zh, en = EVENTS[row]
+        lines.append(f"| `{row}`: {en} | {zh} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _commands() -> list[str]:
+    rows = [
+        f"| `{name}` | {kind.zh} | `{kind.event}` | {', '.join(sorted(kind.roles))} | {kind.en} |"
+        for name, kind in COMMANDS.items()
+        if kind.target == "hazard"
+    ]
+    return ["| command | 中文 | records | roles | meaning |", "| --- | --- | --- | --- | --- |", *rows]
+
+
+def _guards() -> list[str]:
+    lines = [
+        "Guards bind live commands; the first that says no is the answer's `guard`.\n",
+        "| guard | 中文 | meaning |",
+        "| --- | --- | --- |",
+    ]
+    return lines + [f"| `{name}` | {words.zh} | {words.en} |" for name, words in GUARDS.items()]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
