@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 Action = dict[str, Any]
 
 
-class TornLog(RuntimeError):  # noqa: N818
+class TornLog(RuntimeError):
     """A commit before the newest one cannot be read: what follows rests on it, so no repair is safe."""
 
 

@@ -19,7 +19,7 @@ _STATS = frozenset(
 )
 
 
-class SchemaBreak(ValueError):  # noqa: N818
+class SchemaBreak(ValueError):
     """Rows or an existing table do not fit the table's schema; names the column and both types."""
 
 

@@ -4,7 +4,7 @@ Where a topic-partition has landed stands in the table itself: a `txn` action na
 the last offset, committed together with the rows. Readers take `file_uris()`; never a glob of the folder.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +31,7 @@ _CONFIGURATION: dict[str, str | None] = {
 }
 
 
-class Fenced(RuntimeError):  # noqa: N818
+class Fenced(RuntimeError):
     """Somebody else landed these partitions meanwhile: look again, filter, write the rest. Nothing was written."""
 
     def __init__(self, table: str, moved: Mapping[str, int | None]) -> None:
@@ -149,12 +149,17 @@ class LakeTable:
         """
         return upkeep.vacuum(self._delta(), self.path, keep, retention_hours)
 
-    def recent(self, columns: list[str], stamp: str, since_us: int) -> pa.Table:
-        """`columns` of the files whose largest `stamp` is at or after `since_us` (µs UTC); rows are not filtered."""
-        files = [file for file in upkeep.active(self._delta()) if file.newest_us(stamp) >= since_us]
-        parts = [pq.read_table(self.path / file.path, columns=columns, partitioning=None) for file in files]
-        wanted = pa.schema([self.schema.field(column) for column in columns])
-        return pa.concat_tables([fit(part, wanted, self.name) for part in parts]) if parts else wanted.empty_table()
+    def recent(self, columns: list[str], stamp: str, span_us: int) -> Iterator[pa.Table]:
+        """`columns` of every file that has a `stamp` within `span_us` of the newest in the table.
+
+        One table per file, newest file first, rows not filtered, texts as dictionaries.
+        """
+        files = sorted(upkeep.active(self._delta()), key=lambda file: file.newest_us(stamp), reverse=True)
+        texts = [column for column in columns if self.schema.field(column).type == pa.string()]
+        for file in files:
+            if file.newest_us(stamp) >= files[0].newest_us(stamp) - span_us:
+                read = pq.read_table(self.path / file.path, columns=columns, read_dictionary=texts, partitioning=None)
+                yield read.unify_dictionaries().combine_chunks()
 
     # -- inside
 

@@ -1,0 +1,199 @@
+"""The landing app: every topic → its lake table, exactly once (design §5).
+
+One Faust app of its own with one agent over all topics. The agent only collects; one task lands what has been
+collected, in a thread, by size or age, and acknowledges after the commit. Around a rebalance a gate and a lock keep a
+batch and its partitions together.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+import faust
+import mode
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from schemas.settings import Settings
+from schemas.topics import topics
+from streams.admission import Refusals
+from streams.connect import bootstrap_servers, ensure_topics, group_times, log_ids, producer
+from streams.decode import Record
+from streams.fastfetch import set_fetch_wait
+from streams.landing_batch import Lander
+from streams.landing_gaps import Place, Rereader
+from warehouse.lake import Fenced, LakeTable
+
+log = logging.getLogger("qingling.landing")
+
+GROUP = "qingling-landing"
+NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
+# One batch: at about 20 bytes per reading 4 MB are 200,000 rows.
+BATCH_BYTES = 4 << 20
+BATCH_RECORDS = 20_000
+
+
+class Letters:
+    """Produces dead letters and waits until the broker has them."""
+
+    def __init__(self, servers: str) -> None:
+        self._servers = servers
+        self._producer: KafkaProducer | None = None
+
+    def send(self, refusals: Refusals) -> None:
+        if self._producer is None:
+            self._producer = producer(self._servers)
+        acks = [
+            self._producer.send(
+                "dead.letters",
+                key=letter.source.encode(),
+                value=record.value or b"",
+                headers=letter.headers(record.headers),
+            )
+            for letter, record in refusals
+        ]
+        for ack in acks:
+            ack.get(timeout=60)
+        log.warning("%s inputs refused, first: %s", len(refusals), refusals[0][0].reason)
+
+
+class Inbox:
+    """Events that wait to be landed; whoever fills it waits while it is full."""
+
+    def __init__(self) -> None:
+        self.events: list[faust.EventT] = []
+        self.full, self.room = asyncio.Event(), asyncio.Event()
+        self.room.set()
+        self._bytes = 0
+
+    async def put(self, event: faust.EventT) -> None:
+        await self.room.wait()
+        self.events.append(event)
+        self._bytes += len(event.message.value or b"") + 64
+        if self._bytes >= BATCH_BYTES or len(self.events) >= BATCH_RECORDS:
+            self.full.set()
+            self.room.clear()
+
+    def empty(self) -> list[faust.EventT]:
+        events, self.events, self._bytes = self.events, [], 0
+        self.full.clear()
+        self.room.set()
+        return events
+
+
+def make_app(settings: Settings) -> faust.App:
+    """The Faust app with its one agent and its one landing task."""
+    servers, times = bootstrap_servers(settings), group_times(settings)
+    ensure_topics(servers)
+    set_fetch_wait(times.fetch_wait_ms, read_committed=True)
+    app = faust.App(
+        GROUP, broker=f"kafka://{servers}", store="memory://", web_enabled=False, topic_disable_leader=True,
+        topic_allow_declare=False, broker_session_timeout=times.session_s,
+        broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
+        stream_buffer_maxsize=1024, stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20,
+        consumer_auto_offset_reset="earliest", processing_guarantee="at_least_once",
+    )  # fmt: skip
+    # One agent on purpose: with two on a topic a message counts when both have acknowledged it.
+    channel = app.topic(
+        *topics(), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )
+    lander = Lander(lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers))
+    inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
+    ids: dict[str, str] = {}
+    owned: set[Place] = set()
+    unassigned_since = time.monotonic()
+
+    @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins
+    async def revoked(_app: faust.App, _revoked: object, **_: object) -> None:
+        nonlocal unassigned_since
+        ready.clear()
+        async with busy:  # the running batch is committed before anyone else can own its partitions
+            owned.clear()
+            lander.drop()
+            inbox.empty()  # not acknowledged: it comes again, to us or to the next owner
+        unassigned_since = time.monotonic()
+
+    @app.on_partitions_assigned.connect  # runs beside the restart of the streams, not before it: hence the gate
+    async def assigned(_app: faust.App, assigned: Iterable[TopicPartition], **_: object) -> None:
+        async with busy:
+            owned.update((tp.topic, tp.partition) for tp in assigned if tp.topic in topics())
+            ids.update(await asyncio.to_thread(_take, lander, servers, sorted(owned)))
+        ready.set()
+        log.info("%s partitions taken", len(owned))
+
+    @app.agent(channel, supervisor_strategy=mode.CrashingSupervisor)
+    async def collect(stream: faust.StreamT) -> None:
+        async for event in stream.noack().events():
+            await inbox.put(event)
+
+    @app.task
+    async def land() -> None:
+        while not app.should_stop:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(inbox.full.wait(), settings.flush_s)
+            await ready.wait()
+            async with busy:
+                if ready.is_set() and (inbox.events or lander.owes):
+                    await _flush(app, inbox.empty(), ids, owned, lander)
+
+    @app.timer(5.0)
+    async def watch() -> None:
+        if not owned and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
+            log.error("no partition was assigned for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
+            os._exit(3)
+
+    @app.on_worker_init.connect
+    def quiet(_app: faust.App, **_: object) -> None:
+        for name in ("aiokafka", "faust", "mode", "asyncio", "kafka"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    return app
+
+
+async def _flush(
+    app: faust.App, events: list[faust.EventT], ids: dict[str, str], owned: set[Place], lander: Lander
+) -> None:  # fmt: skip
+    generation = app.consumer_generation_id
+    records = [
+        _record(event.message, ids) for event in events
+        if (event.message.topic, event.message.partition) in owned and event.message.generation_id == generation
+    ]  # fmt: skip
+    await asyncio.to_thread(lander.land, records)
+    for event in events:
+        event.ack()
+
+
+def _take(lander: Lander, servers: str, places: list[Place]) -> dict[str, str]:
+    """Blocking: what has landed of `places`, by the log ids of now."""
+    log_ids.cache_clear()  # a broker that was started anew has new logs
+    ids = log_ids(servers)
+    lander.take(places, ids, _committed(servers, places))
+    return ids
+
+
+def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        found = admin.list_group_offsets({GROUP: [TopicPartition(*place) for place in places]})
+        return {(tp.topic, tp.partition): at.offset for tp, at in found.get(GROUP, {}).items() if at.offset >= 0}
+    finally:
+        admin.close()
+
+
+def _record(message: faust.types.Message, ids: dict[str, str]) -> Record:
+    headers = message.headers or ()
+    pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
+    return Record(
+        log_id=ids[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
+        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Run one landing worker until SIGTERM. Its exit code is 0 only after a clean stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    worker = faust.Worker(make_app(Settings()), loglevel="info", redirect_stdouts=False, override_logging=False)
+    worker.execute_from_commandline()
