@@ -85,7 +85,7 @@ def raw_view(source: Source) -> str:
     empty = f"SELECT {blank} WHERE false"
     if not source.files:
         return f"CREATE OR REPLACE VIEW raw.{source.table} AS {empty}"
-    files = ", ".join(_quoted(file) for file in source.files)
+    files = ", ".join(quoted(file) for file in source.files)
     hive = ", hive_partitioning = true, hive_types_autocast = true" if PARTITION_BY.get(source.table) else ""
     # a column that came later is missing in older files: the empty part brings it, UNION ALL BY NAME fills it
     body = (
@@ -95,7 +95,8 @@ def raw_view(source: Source) -> str:
     return f"CREATE OR REPLACE VIEW raw.{source.table} AS {body}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as an SQL string, for the few statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
 
 
