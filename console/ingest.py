@@ -38,7 +38,7 @@ def mtt1201(
     from streams.gateways.tray import FolderBusyError
 
     _log_to_stderr()
-    with _connected() as (servers, producer), _until_signal() as stop, _progress(once and not as_json) as progress:
+    with connected() as (servers, producer), _until_signal() as stop, _progress(once and not as_json) as progress:
         try:
             tally = mtt1201_folder.run(
                 folder, producer, log_ids(servers)["registry.sensors"], once=once, stop=stop,
@@ -85,7 +85,7 @@ def _send_file(file: Path, records_of: Callable[[bytes, str, int], Iterator[Any]
         talk.print(f"[red]{file}: {error.strerror}[/red]")
         raise typer.Exit(WRONG_USE) from None
     sent = {what: 0, "dead_letters": 0}
-    with _connected() as (_, producer):
+    with connected() as (_, producer):
         outbox = Outbox(producer)
         try:
             for n, (record, refused) in enumerate(records_of(raw, file.name, time.time_ns() // 1000), 1):
@@ -114,7 +114,7 @@ def _finish(summary: dict[str, int], as_json: bool, *, refused: int) -> None:
 
 
 @contextmanager
-def _connected() -> Iterator[tuple[str, Any]]:
+def connected() -> Iterator[tuple[str, Any]]:
     """The broker's address and a producer; a broker that is not there or stops answering ends with exit 1."""
     from kafka.errors import KafkaError
 

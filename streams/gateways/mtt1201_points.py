@@ -9,7 +9,7 @@ from streams.gateways.mtt1201 import DEFINITIONS, Quantity, dialect
 from streams.gateways.mtt1201_places import Location, locate
 from streams.gateways.mtt1201_text import BadRecord, Header, Row, Text, fields_of, number, past_us
 
-_LIMITS = ("alarm_high", "release_high", "alarm_low", "release_low", "cut_high", "restore_high")
+LIMITS = frozenset({"alarm_high", "release_high", "alarm_low", "release_low", "cut_high", "restore_high"})
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _sensor(row: Row, header: Header, now_us: int) -> tuple[Sensor, Location]:
     location = locate(fields["location"])
     quantity = quantity_of(fields["sensor_type"], fields["unit"], fields["location"])
     range_low, range_high = number(fields["range_low"], "range_low"), number(fields["range_high"], "range_high")
-    limits = {name: _limit(number(fields[name], name), range_low) for name in _LIMITS}
+    limits = {name: limit_of(number(fields[name], name), range_low) for name in LIMITS}
     definition_at = past_us(fields["time"], "time", now_us)
     sensor = Sensor(
         sensor_id=fields["code"], site_id=header.mine, place_id=location.place_id(header.mine), name=fields["location"],
@@ -92,7 +92,7 @@ def _sensor(row: Row, header: Header, now_us: int) -> tuple[Sensor, Location]:
     return sensor, location
 
 
-def _limit(value: float | None, range_low: float | None) -> float | None:
+def limit_of(value: float | None, range_low: float | None) -> float | None:
     """A limit at or below the bottom of the range is a vendor's way to write that there is none."""
     if value is None or value in dialect().no_limit:
         return None

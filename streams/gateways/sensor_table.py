@@ -16,7 +16,7 @@ from schemas.times import from_us
 from streams.gateways.lines import Line, refused_line
 from streams.gateways.mtt1201 import dialect
 from streams.gateways.mtt1201_places import locate
-from streams.gateways.mtt1201_points import quantity_of, signal_of
+from streams.gateways.mtt1201_points import LIMITS, limit_of, quantity_of, signal_of
 from streams.gateways.mtt1201_text import number, time_us
 from streams.gateways.outbox import Outgoing
 from streams.gateways.registry import SOURCE, record_of
@@ -74,6 +74,8 @@ def _sensor(values: dict[str, str], now_us: int) -> tuple[Sensor, Place]:
             del fields[name]
         else:
             fields[name] = value
+    for name in LIMITS & fields.keys():
+        fields[name] = limit_of(fields[name], fields.get("range_low"))
     if "definition_at" in fields:
         fields["definition_at"] = from_us(time_us(fields["definition_at"], "definition_at"))
     where = locate(values.get("location", ""))
