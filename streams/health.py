@@ -1,6 +1,7 @@
 """`python -m streams.health GROUP`: whether a worker on this host is a member of the consumer group. For health checks.
 
-Asks the broker, not the worker: a worker that hangs loses its membership after the session time.
+Asks the broker, not the worker: a worker that hangs loses its membership after the session time. Needs Apache Kafka:
+the embedded broker's description of a group cannot be read.
 """
 
 import socket
@@ -33,12 +34,14 @@ def members_here(group: Mapping[str, Any], addresses: Iterable[str]) -> list[str
 def check(group_id: str, settings: Settings) -> str | None:
     """None if a member of the group lives on this host, else what is wrong."""
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers(settings), request_timeout_ms=5_000)
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers(settings), request_timeout_ms=5_000, bootstrap_timeout_ms=5_000
+        )
     except (KafkaError, NotConnected) as error:
         return f"no broker: {error}"
     try:
         group = admin.describe_groups([group_id])[group_id]
-    except KafkaError as error:
+    except (KafkaError, ValueError) as error:
         return f"group {group_id}: {error}"
     finally:
         admin.close()
