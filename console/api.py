@@ -1,0 +1,217 @@
+"""The board's JSON: the picture, hazards, KPIs, health, server-sent events, and commands."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import orjson
+from kafka.errors import KafkaError
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from console.commands import NotAllowed, command_kind, make_command
+from console.office import Office, office_of
+from console.rows import SORTS
+from console.security import check_token
+from schemas.commands import CommandResult
+from schemas.model import Refused
+from schemas.terms import ProcessState
+
+CAP = 500
+MOST = 5_000
+_WAITING = (ProcessState.UNACKNOWLEDGED.value, ProcessState.RETURNED_UNACKNOWLEDGED.value)
+_SEARCHED = ("site", "site_en", "site_id", "sensor", "sensor_id", "place", "region")
+
+
+class Json(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def refusal(status: int, guard: str, reason: str) -> Json:
+    return Json({"accepted": False, "guard": guard, "reason": reason}, status)
+
+
+def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
+    """The filter that the query asks for: priority, state (`unack` or a process state), site, text."""
+    query = request.query_params
+    priority, state, site = query.get("priority"), query.get("state"), query.get("site")
+    text = query.get("text", "").strip().lower()
+    if not (priority or state or site or text):
+        return None
+
+    def wanted(row: dict[str, Any]) -> bool:
+        return (
+            (not priority or row["priority"] == priority)
+            and (not state or row["state"] == state or (state == "unack" and row["state"] in _WAITING))
+            and (not site or row["site_id"] == site)
+            and (not text or any(text in (row[name] or "").lower() for name in _SEARCHED))
+        )
+
+    return wanted
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "")
+    return min(int(text), MOST) if text.isdigit() else CAP
+
+
+def _sort(request: Request) -> str:
+    sort = request.query_params.get("sort", "")
+    return sort if sort in SORTS else SORTS[0]
+
+
+async def board(request: Request) -> Response:
+    """Everything the board's page shows, and the feed position to follow it from."""
+    live = office_of(request).live
+    with live.reading() as picture:
+        alarms, matching = live.rows.alarms(sort=_sort(request), limit=CAP, wanted=_wanted(request))
+        content = {
+            "id": live.feed.position, "alarms": alarms, "matching": matching, "hazards": live.rows.hazards(limit=CAP),
+            "kpis": live.rows.kpis(), "pulse": live.pulse(), "simulated": picture.simulated,
+        }  # fmt: skip
+    return Json(content)
+
+
+async def alarms(request: Request) -> Response:
+    live = office_of(request).live
+    with live.reading():
+        rows, matching = live.rows.alarms(sort=_sort(request), limit=_limit(request), wanted=_wanted(request))
+    return Json({"alarms": rows, "matching": matching, "pulse": live.pulse()})
+
+
+async def hazards(request: Request) -> Response:
+    live = office_of(request).live
+    open_only = request.query_params.get("open", "true") != "false"
+    with live.reading():
+        rows = live.rows.hazards(open_only=open_only, limit=_limit(request))
+    return Json({"hazards": rows, "pulse": live.pulse()})
+
+
+async def hazard(request: Request) -> Response:
+    found = await office_of(request).dossier(request.path_params["hazard_id"])
+    if found is None:
+        return refusal(404, "not_found", f"no hazard {request.path_params['hazard_id']}")
+    return Json(
+        {
+            "hazard": found.state.model_dump(mode="json"),
+            "clause": found.clause and found.clause.model_dump(mode="json", exclude={"cases"}),
+            "document": found.document and found.document.model_dump(mode="json"),
+            "evidence": [piece.model_dump(mode="json") for piece in found.evidence],
+            "verdicts": list(found.verdicts),
+            "events": [event.model_dump(mode="json") for event in found.events],
+            "from_memory": found.from_memory,
+        }
+    )
+
+
+async def kpis(request: Request) -> Response:
+    live = office_of(request).live
+    with live.reading():
+        rows = [row.model_dump(mode="json") for row in live.rows.kpi_rows()]
+    return Json({"kpis": rows})
+
+
+async def health(request: Request) -> Response:
+    """Whether the board may be believed. 503 while it may not: silence is never "OK"."""
+    office = office_of(request)
+    pulse = office.live.pulse()
+    with office.live.reading() as picture:
+        refused = picture.refused
+    content = {
+        **pulse, "version": office.version, "writable": office.writable, "broker_error": office.live.tail.error,
+        "refused_records": refused, "feed": office.live.feed.position, "resets": office.live.feed.resets,
+    }  # fmt: skip
+    return Json(content, 503 if pulse["stale"] else 200)
+
+
+async def livez(_: Request) -> Response:
+    return Json({"live": True})
+
+
+async def readyz(request: Request) -> Response:
+    """Ready once the topics have been read to their end and the broker answers; a quiet stream does not matter here."""
+    tail = office_of(request).live.tail
+    ready = tail.caught_up.is_set() and tail.error is None
+    return Json(
+        {"ready": ready, "caught_up": tail.caught_up.is_set(), "broker": tail.error or "ok"}, 200 if ready else 503
+    )
+
+
+async def events(request: Request) -> Response:
+    """Server-sent events after `Last-Event-ID` (a line that broke) or `?after=` (a picture just read)."""
+    feed = office_of(request).live.feed
+    after = request.headers.get("last-event-id") or request.query_params.get("after")
+
+    async def lines() -> AsyncIterator[ServerSentEvent]:
+        async for message in feed.follow(after):
+            yield ServerSentEvent(message.data, id=message.id, event=message.event, retry=2_000)
+
+    return EventSourceResponse(lines(), ping=0, send_timeout=20)
+
+
+async def command(request: Request) -> Response:
+    """Carry one command to the stream and say what it answered.
+
+    200 accepted · 409 refused by a guard · 400/403/404/422 not sent · 504 no answer in time, it may still be done.
+    """
+    office = office_of(request)
+    wrong = check_token(office.identity, request, request.headers.get("x-csrf-token"))
+    if wrong:
+        return refusal(403, *wrong)
+    actor = office.identity.actor(request)
+    if actor is None:
+        return refusal(401, "actor", "choose who you are first")
+    try:
+        body = orjson.loads(await request.body())
+        asked = dict(body)
+        kind, target = str(asked["kind"]), str(asked["target_id"])
+        site_id = _site_of(office, command_kind(kind).target, target)
+    except (orjson.JSONDecodeError, TypeError, ValueError, KeyError) as error:
+        return refusal(400, "bad_request", f"a JSON object with kind and target_id is wanted: {error}")
+    if site_id is None:
+        return refusal(404, "not_found", f"no {command_kind(kind).target} {target} on the board")
+    try:
+        made = make_command(
+            kind, site_id, target, actor, data=asked.get("data") or {}, seen_version=asked.get("seen_version"),
+            command_id=asked.get("command_id"), occurred_at=asked.get("occurred_at"),
+        )  # fmt: skip
+    except NotAllowed as refused:
+        return refusal(403, "role", refused.reason)
+    except Refused as refused:
+        return refusal(422, "bad_data", f"{refused.field}: {refused.reason}")
+    ip = request.client.host if request.client else ""
+    try:
+        answer = await run_in_threadpool(office.desk.ask, made, channel="board", ip=ip, wait_s=office.answer_s)
+    except TimeoutError:
+        return refusal(504, "no_answer", f"no answer in {office.answer_s:g} s; it may still be carried out")
+    except (OSError, KafkaError) as error:
+        return refusal(503, "not_sent", f"not sent: {error}")
+    return _answered(answer)
+
+
+def _answered(answer: CommandResult) -> Json:
+    content = answer.model_dump(mode="json")
+    return Json(content, 200 if answer.accepted else 409)
+
+
+def _site_of(office: Office, what: str, target: str) -> str | None:
+    with office.live.reading() as picture:
+        held = picture.alarms.get(target) if what == "alarm" else picture.hazards.get(target)
+        return held.site_id if held else None
+
+
+ROUTES = [
+    Route("/api/board", board),
+    Route("/api/alarms", alarms),
+    Route("/api/hazards", hazards),
+    Route("/api/hazards/{hazard_id}", hazard),
+    Route("/api/kpis", kpis),
+    Route("/api/health", health),
+    Route("/api/commands", command, methods=["POST"]),
+    Route("/events", events),
+    Route("/livez", livez),
+    Route("/readyz", readyz),
+]

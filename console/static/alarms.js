@@ -1,0 +1,199 @@
+// The alarm table. Rows never jump under the pointer: while it is over them, changes wait and are counted.
+import { ask, commandId } from "./act.js";
+import { alarmText, el, number, region, symbol, time } from "./format.js";
+import { toast } from "./toast.js";
+import { named, t } from "./words.js";
+
+const CAP = 500;
+const UNACK = new Set(["unacknowledged", "returned_unacknowledged"]);
+const $ = (id) => document.getElementById(id);
+
+export class Alarms {
+  constructor(live, refill) {
+    this.live = live;
+    this.refill = refill;
+    this.rows = new Map();
+    this.lines = new Map(); // id -> <tr> on screen
+    this.asked = new Map(); // id -> {command, version, timer, text, bad}
+    this.total = 0;
+    this.waiting = new Set(); // ids that would come in or go away
+    this.body = document.querySelector("#alarms tbody");
+    this.body.addEventListener("pointerleave", () => this.draw());
+    this.body.addEventListener("click", (event) => this.clicked(event));
+    $("held").addEventListener("click", () => this.draw(true));
+  }
+
+  get held() {
+    return this.body.matches(":hover") && this.lines.size > 0;
+  }
+
+  replace(rows, total) {
+    this.rows = new Map(rows.map((row) => [row.id, row]));
+    this.total = total;
+    this.loaded = true;
+    this.draw();
+  }
+
+  change(rows, gone) {
+    for (const row of rows) {
+      if (!this.wanted(row)) {
+        this.rows.delete(row.id);
+        continue;
+      }
+      if (row.priority === "P1" && row.state === "unacknowledged" && !this.rows.has(row.id))
+        $("say").textContent = t("alarms.new_p1", { what: alarmText(row), site: named(row.site, row.site_en) });
+      this.rows.set(row.id, row);
+      this.answered(row.id, row.version);
+    }
+    for (const { id, version } of gone) {
+      this.rows.delete(id);
+      this.answered(id, version);
+    }
+    this.draw();
+  }
+
+  wanted(row) {
+    const text = $("filter-text").value.trim().toLowerCase();
+    return (
+      (!$("filter-priority").value || row.priority === $("filter-priority").value) &&
+      ($("filter-state").value !== "unack" || UNACK.has(row.state)) &&
+      (!text || [row.site, row.site_en, row.site_id, row.sensor, row.sensor_id, row.place, row.region].some((part) => part?.toLowerCase().includes(text)))
+    );
+  }
+
+  get filtered() {
+    return Boolean($("filter-text").value.trim() || $("filter-priority").value || $("filter-state").value);
+  }
+
+  counted(counts, pulse) {
+    $("alarms-n").textContent = String(counts.alarms);
+    if (!this.filtered) this.total = counts.alarms;
+    this.pulse = pulse;
+    this.noted(counts);
+    // rows beyond the cap were never sent: when those in hand have gone, ask for the next ones
+    if (this.loaded && this.rows.size < Math.min(this.total, CAP) && !this.filtered) this.refill(2000);
+  }
+
+  noted(counts) {
+    const note = $("alarms-note");
+    const more = this.total - Math.min(this.rows.size, CAP);
+    note.className = "note";
+    note.hidden = this.rows.size > 0 && more <= 0;
+    if (this.rows.size === 0 && this.filtered) note.textContent = t("alarms.none_match");
+    else if (this.rows.size === 0 && this.total === 0) {
+      const sure = this.live.why() === null;
+      note.replaceChildren(el("b", {}, t("alarms.empty")), sure ? el("span", {}, t("alarms.empty_note", counts)) : "");
+    } else if (more > 0) note.textContent = t("alarms.more", { n: more });
+  }
+
+  failed(text) {
+    const note = $("alarms-note");
+    note.hidden = false;
+    note.className = "note error";
+    note.textContent = text;
+  }
+
+  sorted() {
+    const at = (row) => Date.parse(row.raised_at ?? row.changed_at);
+    const rows = [...this.rows.values()].sort((a, b) => at(b) - at(a) || a.id.localeCompare(b.id));
+    if ($("sort").value === "urgent")
+      rows.sort((a, b) => UNACK.has(b.state) - UNACK.has(a.state) || a.priority.localeCompare(b.priority));
+    return rows.slice(0, CAP);
+  }
+
+  draw(force = false) {
+    if (this.held && !force) {
+      for (const [id, line] of this.lines) {
+        const row = this.rows.get(id);
+        if (row) this.fill(line, row);
+        else line.classList.add("gone");
+      }
+      const fresh = this.sorted().filter((row) => !this.lines.has(row.id)).length;
+      $("held").hidden = fresh === 0;
+      $("held").textContent = t("alarms.held", { n: fresh });
+      return;
+    }
+    $("held").hidden = true;
+    const focus = document.activeElement?.closest?.("#alarms tr")?.dataset.id;
+    const lines = new Map();
+    for (const row of this.sorted()) {
+      const line = this.lines.get(row.id) ?? el("tr", { "data-id": row.id });
+      this.fill(line, row);
+      lines.set(row.id, line);
+    }
+    this.lines = lines;
+    this.body.replaceChildren(...lines.values());
+    if (focus) lines.get(focus)?.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  fill(line, row) {
+    const mark = `${row.version}/${row.step}/${row.value}/${row.peak}/${this.asked.get(row.id)?.text ?? ""}/${row.site}${row.place}`;
+    if (line.dataset.mark === mark) return;
+    line.dataset.mark = mark;
+    line.className = `${row.state} ${row.priority} ${row.overrides.length ? "override" : ""}`;
+    const now = this.live.now();
+    const sign = row.side === "low" ? "≤" : "≥";
+    const limit = row.limit === null ? "" : ` ${sign} ${number(row.limit, row.resolution)}`;
+    line.replaceChildren(
+      el("td", { class: "c-prio" }, symbol(row.priority), el("span", {}, row.priority)),
+      el("td", { class: "c-state" }, t(`state.${row.state}`), ...row.overrides.map((o) => el("span", { class: "over" }, t(`override.${o}`)))),
+      el("td", { class: "c-time" }, time(row.raised_at ?? row.changed_at, now)),
+      el("td", { class: "c-what", title: `${row.rule_id} · ${row.sensor_id ?? ""}` }, el("b", {}, alarmText(row)), el("small", {}, row.sensor || row.sensor_id || "")),
+      el("td", { class: "c-value" }, el("b", {}, number(row.value, row.resolution)), el("span", {}, limit), el("small", {}, row.unit)),
+      el("td", { class: "c-place", title: row.location }, row.place || "–"),
+      el("td", { class: "c-site", title: row.site_id }, el("span", {}, named(row.site, row.site_en)), el("small", {}, [region(row.region), row.simulated ? t("sim.mark") : ""].filter(Boolean).join(" · "))),
+      el("td", { class: "c-act" }, this.button(row)),
+    );
+  }
+
+  button(row) {
+    const asked = this.asked.get(row.id);
+    if (asked) {
+      const again = el("button", { class: asked.bad ? "bad" : "wait", "data-ack": row.id, title: asked.why, disabled: !asked.bad }, asked.text);
+      return again;
+    }
+    if (UNACK.has(row.state)) return el("button", { "data-ack": row.id }, t("ack.do"));
+    return row.acknowledged_by ? el("small", { title: time(row.acknowledged_at) }, t("ack.by", { who: row.acknowledged_by })) : "";
+  }
+
+  clicked(event) {
+    const id = event.target.closest?.("[data-ack]")?.dataset.ack;
+    if (id && this.rows.has(id)) this.acknowledge(this.rows.get(id));
+  }
+
+  async acknowledge(row) {
+    const last = this.asked.get(row.id);
+    // a retry of the same question keeps its id; what was refused is asked anew, of what is now on screen
+    const command = last?.again ? last.command : commandId();
+    const mine = { command, version: row.version, text: t("ack.waiting"), again: true };
+    this.asked.set(row.id, mine);
+    mine.timer = setTimeout(() => this.turn(row.id, mine, t("ack.slow"), ""), 2000);
+    this.redraw(row.id);
+    const answer = await ask({ kind: "acknowledge", target_id: row.id, seen_version: row.version, command_id: command });
+    if (this.asked.get(row.id) !== mine || answer.accepted) return;
+    clearTimeout(mine.timer);
+    mine.again = answer.status === 0 || answer.status === 504;
+    this.turn(row.id, mine, mine.again ? t("ack.slow") : answer.guard === "stale_version" ? t("ack.refused") : t("f.refused"), answer.reason ?? "");
+  }
+
+  turn(id, asked, text, why) {
+    Object.assign(asked, { text, why, bad: true });
+    if (why) toast(`${t("f.refused")} · ${t("ack.do")}`, why);
+    this.redraw(id);
+  }
+
+  // the state that came back is the answer that counts
+  answered(id, version) {
+    const asked = this.asked.get(id);
+    if (!asked || version <= asked.version) return;
+    clearTimeout(asked.timer);
+    this.asked.delete(id);
+  }
+
+  redraw(id) {
+    const line = this.lines.get(id);
+    const row = this.rows.get(id);
+    if (line && row) this.fill(line, row);
+    if (line) line.dataset.why = this.asked.get(id)?.why ?? "";
+  }
+}
