@@ -142,7 +142,7 @@ def _done(before: HazardStateRecord, event: Event, data: Any) -> Update:
     return {
         "rectified_by": by,
         "rectified_at": event.occurred_at,
-        "rectifiers": tuple(dict.fromkeys((*before.rectifiers, by, event.actor.id))),
+        "rectifiers": tuple(dict.fromkeys((*before.rectifiers, by))),
         "attempts": before.attempts + 1,
         "accepted_by": None,
         "accepted_at": None,

@@ -16,10 +16,10 @@ from schemas.model import Message
 from schemas.registry import Site
 from schemas.terms import HazardSource, HazardState, Scope, Verdict
 from schemas.times import from_us
-from streams.classify import Judgement
 from streams.decode import Asked, received_at_us
 from streams.guard_words import refuse
 from streams.guards import decide
+from streams.judgement import Judgement
 from streams.lifecycle import apply, is_open
 from streams.refusal import Refusal
 
