@@ -1,4 +1,4 @@
-"""`qingling demo`: everything on one machine, with the embedded broker, until time or input runs out or Ctrl-C.
+"""`qingling demo`: everything on one machine with the embedded broker, until time or input runs out, or Ctrl-C.
 
 Order: broker, topics, seed from the lake, processing and landing, board, then the feed; flows and Prefect's server last.
 """
@@ -40,9 +40,9 @@ class _Ended:
 
 def demo(
     minutes: Annotated[float, typer.Option(help="end after so many minutes (0: until Ctrl-C)")] = 0,
-    once: Annotated[bool, typer.Option("--once", help="with --data: end when the folder is empty and all has landed")] = False,
+    once: Annotated[bool, typer.Option("--once", help="with --data: end when all of it has landed")] = False,
     port: Annotated[int, typer.Option(help="of the board")] = 8080,
-    data: Annotated[Path | None, typer.Option(help="a folder of MT/T 1201 uplink files instead of the simulator")] = None,
+    data: Annotated[Path | None, typer.Option(help="a folder of MT/T 1201 files instead of the simulator")] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="do not open a browser")] = False,
     sites: Annotated[int, typer.Option(help="how many sites the simulated province has")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="the summary as one JSON object on the last line")] = False,
@@ -80,7 +80,7 @@ def _run(
         if restored:
             talk.print(f"back from the lake: {sum(restored.values())} records in {len(restored)} topics")
         environment = _environment(settings, broker.servers, replayed=data is not None)
-        programs = _programs(settings, port, data, once, sites)
+        programs = _programs(port, data, once, sites)
         with supervised(settings.run, programs, environment) as supervisor:
             for name in ("processing", "landing", "board", _FEED):
                 supervisor.start(name)
@@ -105,7 +105,7 @@ def _environment(settings: Settings, servers: str, *, replayed: bool) -> dict[st
     }  # fmt: skip
 
 
-def _programs(settings: Settings, port: int, data: Path | None, once: bool, sites: int) -> list[Program]:
+def _programs(port: int, data: Path | None, once: bool, sites: int) -> list[Program]:
     from console import flows
 
     if data is None:
@@ -118,7 +118,7 @@ def _programs(settings: Settings, port: int, data: Path | None, once: bool, site
         Program("landing", python("-m", "streams", "landing"), stop_s=20),
         Program("board", python("-m", "console.board", "--port", str(port))),
         feed,
-        *flows.programs(settings),
+        *flows.programs(),
     ]
 
 
@@ -131,12 +131,18 @@ def _await_board(url: str, supervisor: Supervisor, ended: _Ended) -> None:
         except httpx.HTTPError:
             pass
         if supervisor.failed() or time.monotonic() > deadline:
-            raise RuntimeError(f"not up: {', '.join(supervisor.failed()) or 'board'}; its log in the run folder says why")
+            raise RuntimeError(f"not up: {', '.join(supervisor.failed()) or 'board'}; see its log in the run folder")
         time.sleep(0.1)
 
 
 def _live(
-    settings: Settings, servers: str, supervisor: Supervisor, began: float, ended: _Ended, minutes: float, once: bool
+    settings: Settings,
+    servers: str,
+    supervisor: Supervisor,
+    began: float,
+    ended: _Ended,
+    minutes: float,
+    once: bool,
 ) -> None:
     """Until time or input runs out, or a signal: start the flows, watch the processes, say what goes on."""
     from console import flows
@@ -161,8 +167,8 @@ def _live(
 
 def _drain(settings: Settings, servers: str, supervisor: Supervisor, patience_s: float = 300) -> None:
     """Wait until processing has absorbed and landing has landed everything that stands in the log."""
-    from streams.lag import processing_lag
     from console.summary import landing_lag
+    from streams.lag import processing_lag
 
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline and not supervisor.failed():

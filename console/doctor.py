@@ -55,7 +55,7 @@ def _python(_: Settings) -> Check:
 def _packages(_: Settings) -> Check:
     """Prefect's server is imported too: `import prefect` alone hides a FastAPI that is too new."""
     missing = []
-    for name in ("faust", "kafka", "deltalake", "duckdb", "pyarrow", "rjieba", "starlette", "prefect.server.api.server"):
+    for name in ("faust", "kafka", "deltalake", "duckdb", "pyarrow", "rjieba", "prefect.server.api.server"):
         try:
             importlib.import_module(name)
         except Exception as error:
@@ -71,21 +71,23 @@ def _folder(settings: Settings) -> Check:
     except OSError as error:
         return Check("data folder", False, True, str(error), "set QINGLING_DATA to a folder you may write")
     found = f"{settings.data}, {free:.1f} GB free" + ("" if writable else ", not writable")
-    return Check("data folder", writable and free > _NEEDED_GB, True, found, f"free {_NEEDED_GB} GB or set QINGLING_DATA")
+    remedy = f"free {_NEEDED_GB} GB or set QINGLING_DATA"
+    return Check("data folder", writable and free > _NEEDED_GB, True, found, remedy)
 
 
 def _broker(settings: Settings) -> Check:
     from streams.connect import NotConnected, bootstrap_servers, ensure_topics
 
     if settings.kafka == "embedded":
-        from streams.broker import BrokerError, binary as broker_binary, running
+        from streams.broker import BrokerError, binary, running
 
         try:
-            binary = broker_binary(settings.run)
+            program = binary(settings.run)
         except BrokerError as error:
             return Check("broker", False, True, str(error), "set QINGLING_KAFKA to bootstrap servers")
         now = running(settings.run)
-        return Check("broker", True, True, f"embedded: {binary.name}, " + (f"runs on {now.servers}" if now else "not running"))
+        where = f"runs on {now.servers}" if now else "not running"
+        return Check("broker", True, True, f"embedded: {program.name}, {where}")
     try:
         ensure_topics(bootstrap_servers(settings), patience_s=5)
     except NotConnected as error:
@@ -110,20 +112,20 @@ def _lake(settings: Settings) -> Check:
         return Check("lake", True, False, "nothing has landed yet")
     try:
         with connect(settings.data) as lake:
-            rows = lake.execute("select count(*) from readings").fetchone()[0]
+            rows = lake.execute("select count(*) from readings").fetchall()[0][0]
     except Exception as error:
-        return Check("lake", False, True, f"{type(error).__name__}: {error}", "qingling demo repairs a torn log at its start")
+        return Check("lake", False, True, f"{type(error).__name__}: {error}", "landing repairs a torn log at its start")
     return Check("lake", True, True, f"{rows} readings")
 
 
 def _java(_: Settings) -> Check:
     java = shutil.which("java")
-    return Check("Java (only for Apache Kafka in tests)", bool(java), False, java or "none", "install a Java 17 runtime")
+    return Check("Java (for Apache Kafka in tests)", bool(java), False, java or "none", "install a Java 17 runtime")
 
 
 def _chromium(_: Settings) -> Check:
     found = shutil.which("chromium") or shutil.which("google-chrome")
-    return Check("Chromium (only for browser tests)", bool(found), False, found or "none", "scripts/install_parts.sh")
+    return Check("Chromium (for browser tests)", bool(found), False, found or "none", "scripts/install_parts.sh")
 
 
 CHECKS: tuple[Callable[[Settings], Check], ...] = (

@@ -10,7 +10,7 @@ from schemas.settings import Settings
 _SERVER, _FLOWS = "prefect", "flows"
 
 
-def programs(settings: Settings) -> list[Program]:
+def programs() -> list[Program]:
     """Prefect's server on a free port, and the process that serves the schedules."""
     return [
         Program(_SERVER, python("-m", "pipelines.server")),

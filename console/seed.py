@@ -34,12 +34,11 @@ def seed(servers: str, data: Path) -> dict[str, int]:
                 continue
             names = [name for name in TABLES[topic.table].names if name != "extra"]
             columns = ", ".join(f'"{name}"' for name in names)
+            rows = lake.execute(_LATEST.format(columns=columns, table=topic.table)).fetchall()
+            records = [_record(topic, dict(zip(names, row, strict=True))) for row in rows]
             sent = [
                 sender.send(topic.name, key=key, value=value, partition=partition)
-                for partition, key, value in map(
-                    lambda row, topic=topic, names=names: _record(topic, dict(zip(names, row, strict=True))),
-                    lake.execute(_LATEST.format(columns=columns, table=topic.table)).fetchall(),
-                )
+                for partition, key, value in records
                 if value is not None
             ]
             for future in sent:

@@ -8,32 +8,32 @@ from streams.connect import log_ids
 from streams.lag import true_ends
 from warehouse.lake import LakeTable
 
-_THIS_RUN = 'where log_id in (select unnest($logs))'
+_THIS_RUN = "where log_id in (select unnest($logs))"
 _COUNTS = {
-    "frames": f"select count(distinct frame_id) from readings {_THIS_RUN}",
-    "readings": f"select count(*) from readings {_THIS_RUN}",
-    "alarm_events": f"select count(*) from alarm_events {_THIS_RUN}",
-    "findings": f"select count(*) from inspection_findings {_THIS_RUN}",
-    "hazards": f"select count(distinct subject_id) from hazard_events {_THIS_RUN}",
-    "hazard_events": f"select count(*) from hazard_events {_THIS_RUN}",
-    "dead_letters": f"select count(distinct letter_id) from dead_letters {_THIS_RUN}",
-    "kpis": f"select count(distinct key) from raw.kpi_values {_THIS_RUN}",
+    "frames": "select count(distinct frame_id) from readings",
+    "readings": "select count(*) from readings",
+    "alarm_events": "select count(*) from alarm_events",
+    "findings": "select count(*) from inspection_findings",
+    "hazards": "select count(distinct subject_id) from hazard_events",
+    "hazard_events": "select count(*) from hazard_events",
+    "dead_letters": "select count(distinct letter_id) from dead_letters",
+    "kpis": "select count(distinct key) from raw.kpi_values",
 }
 
 
 def summary(data: Path, servers: str) -> dict[str, Any]:
-    """Distinct things of this run (by the log ids of its broker) as the lake's views show them; `landed_rows` = all rows."""
+    """Distinct things of this run (by its broker's log ids) as the lake's views show them; `landed_rows` = all rows."""
     from warehouse import connect
 
     logs = sorted(log_ids(servers).values())
     with connect(data) as lake:
-        found: dict[str, Any] = {
-            name: lake.execute(query, {"logs": logs}).fetchone()[0] for name, query in _COUNTS.items()
-        }
-        found["landed_rows"] = sum(
-            lake.execute(f"select count(*) from raw.{topic.table} {_THIS_RUN}", {"logs": logs}).fetchone()[0]  # noqa: S608
-            for topic in topics().values()
-        )
+
+        def count(query: str) -> int:
+            return int(lake.execute(query, {"logs": logs}).fetchall()[0][0])
+
+        found: dict[str, Any] = {name: count(f"{query} {_THIS_RUN}") for name, query in _COUNTS.items()}
+        tables = {topic.table for topic in topics().values()}  # names of ours, never input
+        found["landed_rows"] = sum(count(f"select count(*) from raw.{name} {_THIS_RUN}") for name in tables)  # noqa: S608
     return found
 
 

@@ -81,7 +81,7 @@ def supervised(folder: Path, programs: Sequence[Program], environment: dict[str,
     with (folder / "supervisord.out").open("ab") as out:
         process = subprocess.Popen(
             python("-m", "supervisor.supervisord", "-n", "-c", str(config)), stdin=subprocess.DEVNULL, stdout=out,
-            stderr=out, preexec_fn=prepare,  # noqa: PLW1509
+            stderr=out, preexec_fn=prepare,
         )  # fmt: skip
     try:
         yield Supervisor(_connect(socket, process), process)

@@ -154,7 +154,7 @@ def _child(kind: str, command: list[str], folder: Path, port: int, limit: int = 
 
     log = folder / "broker.log"
     with log.open("ab") as out:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=prepare)  # noqa: PLW1509
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=prepare)
     try:
         _wait_listening(child, port, log)
         broker = Broker(kind, child.pid, port, uuid.uuid4().hex)

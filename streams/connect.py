@@ -1,6 +1,7 @@
 """Where the broker is, what it is, and that every topic stands there as topics.yaml says."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
@@ -80,10 +81,8 @@ def _ensure(servers: str) -> list[str]:
         wanted = topics()
         missing = [topic for name, topic in wanted.items() if name not in present]
         if missing:
-            try:
+            with suppress(TopicAlreadyExistsError):  # another process was faster
                 admin.create_topics([_new(topic) for topic in missing])
-            except TopicAlreadyExistsError:
-                pass  # another process was faster
         for described in admin.describe_topics(list(wanted)):
             name, count = described["name"], len(described["partitions"])
             if count and count != wanted[name].partitions:

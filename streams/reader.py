@@ -1,11 +1,12 @@
 """Reading a topic whole: the one way every process learns registry, catalogue and states.
 
-"To the end" = the end offset is reached and then one fetch comes back empty: the embedded broker's end offset is too low
-when the last batch holds several records.
+"To the end" = the end offset is reached and then one fetch comes back empty: the embedded broker's end offset is
+too low when the last batch holds several records.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -18,8 +19,7 @@ _EMPTY_FETCH_MS = 120  # long enough for a fetch of 20 ms to come back on a busy
 _FETCH_WAIT_MS = 20
 
 
-def _record(message: object, logs: Mapping[str, str]) -> Record:
-    m = message
+def _record(m: Any, logs: Mapping[str, str]) -> Record:
     return Record(
         log_id=logs.get(m.topic, ""), topic=m.topic, partition=m.partition, offset=m.offset, key=m.key, value=m.value,
         headers=m.headers or (), timestamp_us=m.timestamp * 1000,
@@ -100,20 +100,20 @@ class Tail(threading.Thread):
         self.error: str | None = None
         self._servers, self._names, self._seen, self._idle = servers, tuple(names), seen, idle
         self._from_end = frozenset(from_end)
-        self._stop = threading.Event()
+        self._halt = threading.Event()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._halt.set()
         self.join(5)
 
     def run(self) -> None:
         position: dict[TopicPartition, int] = {}
-        while not self._stop.is_set():
+        while not self._halt.is_set():
             try:
                 self._follow(position)
             except KafkaError as error:
                 self.error = str(error) or type(error).__name__
-                self._stop.wait(1)
+                self._halt.wait(1)
 
     def _follow(self, position: dict[TopicPartition, int]) -> None:
         wanted = all_partitions(self._names)
@@ -125,7 +125,7 @@ class Tail(threading.Thread):
                 position.update(reader.end_offsets(late))
             _seek(reader, wanted, position)
             ends = reader.end_offsets(wanted)
-            while not self._stop.is_set():
+            while not self._halt.is_set():
                 batch = reader.poll(timeout_ms=_EMPTY_FETCH_MS)
                 self.error = None
                 for tp, messages in batch.items():

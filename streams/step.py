@@ -189,8 +189,8 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         except Exception as error:
             # An input that breaks a rule of ours must not stop the stream: it is kept, named and shown.
             log.exception("input %s was not absorbed", record.coordinate)
-            refused = Refused("", f"not absorbed: {type(error).__name__}: {error}")
-            out.refused.append((letter(record, refused, now_us, site_id), record))
+            broken = Refused("", f"not absorbed: {type(error).__name__}: {error}")
+            out.refused.append((letter(record, broken, now_us, site_id), record))
     for process in touched.values():
         out.alarm_states += process.alarms.take_changed(number)
         out.hazard_states += process.hazards.take_changed(number)
@@ -256,7 +256,7 @@ def _judged(process: SiteProcess, judgements: list[Judgement], item: Input, out:
             Event.of(
                 "verdict_given", subject, process.site_id, verdict, cause=cause, n=n,
                 occurred_at=judgement.occurred_at, recorded_at=recorded_at, causes=causes,
-            )  # fmt: skip
+            )
         )
         out.events += process.hazards.on_judgement(judgement, recorded_at, causes, cause)
 

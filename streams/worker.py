@@ -1,0 +1,158 @@
+"""What one processing worker holds and does between two batches: partitions, their states, steps. Knows no Faust.
+
+Loading states, filling gaps and waiting for the registry block; the Faust app calls all of it in a thread.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from kafka import TopicPartition
+
+from schemas.criteria import Catalogue
+from schemas.frames import decode_frame
+from schemas.model import Refused
+from schemas.settings import Settings
+from streams.admission import times_us
+from streams.connect import bootstrap_servers, consumer, log_ids
+from streams.decode import Record
+from streams.reader import Tail, read_range, read_to_end
+from streams.registry import REGISTRY_TOPICS, Registry
+from streams.step import Context, Emitted, PartitionState, run_step
+
+log = logging.getLogger("qingling.processing")
+
+STATE_TOPICS = ("alarm.states", "hazard.states", "site.memory", "command.results")
+REGISTRY_WAIT_S = 10  # a frame's registry record is on its way; after this the frame is judged by what is known
+_RECENT_STEPS = 200
+
+Row = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes]] | None]
+
+
+class Worker:
+    """State of the partitions owned now, and everything a step needs; the Faust app only feeds it."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self.settings = settings
+        self.servers = bootstrap_servers(settings)
+        self.logs = log_ids(self.servers)
+        self.context = Context(Registry(), catalogue)
+        self.states: dict[int, PartitionState] = {}
+        self.learning = threading.Lock()  # the tail's thread and a step's thread both touch the registry
+        self.tail = Tail(self.servers, REGISTRY_TOPICS, self._learn)
+        self.tail.start()
+
+    def _learn(self, record: Record) -> None:
+        try:
+            with self.learning:
+                self.context.registry.apply(record)
+        except Refused as refused:
+            log.warning("registry record %s refused: %s", record.coordinate, refused)
+
+    def load(self, numbers: Iterable[int]) -> dict[int, PartitionState]:
+        """The states of partitions `numbers` as of their last complete step. Blocking."""
+        self.tail.caught_up.wait(60)
+        states = {number: PartitionState(number) for number in numbers}
+        steps = [TopicPartition("processing.steps", number) for number in states]
+        for record in read_to_end(self.servers, only=steps, start=self._recent(steps)):
+            states[record.partition].restore_step(record)
+        kept = [TopicPartition(name, number) for name in STATE_TOPICS for number in states]
+        for record in read_to_end(self.servers, only=kept):
+            states[record.partition].restore(record)
+        for state in states.values():
+            # what another log absorbed says nothing about this one: the topic was created anew
+            state.absorbed = {t: r for t, r in state.absorbed.items() if r.log_id == self.logs[t]}
+        return states
+
+    def _recent(self, steps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        reader = consumer(self.servers)
+        try:
+            return {tp: max(0, end - _RECENT_STEPS) for tp, end in reader.end_offsets(steps).items()}
+        finally:
+            reader.close()
+
+    def contiguous(self, records: Sequence[Record]) -> list[Record]:
+        """Without what is absorbed already, with what Faust jumped over read again. Blocking if there is a gap."""
+        found: list[Record] = []
+        for record in sorted(records, key=lambda r: (r.partition, r.topic, r.offset)):
+            expected = self._expected(record.partition, record.topic, found)
+            if record.offset < expected:
+                continue
+            if record.offset > expected:
+                tp = TopicPartition(record.topic, record.partition)
+                missed, begins = read_range(self.servers, tp, expected, record.offset)
+                if begins > expected:
+                    log.error("%s/%s: offsets %s to %s are lost", *tp, expected, begins - 1)
+                if missed:
+                    log.warning("%s/%s: read %s records again", *tp, len(missed))
+                found += missed
+            found.append(record)
+        return found
+
+    def _expected(self, partition: int, topic: str, found: Sequence[Record]) -> int:
+        if found and found[-1].partition == partition and found[-1].topic == topic:
+            return found[-1].offset + 1
+        absorbed = self.states[partition].absorbed.get(topic)
+        return absorbed.last + 1 if absorbed else 0
+
+    def step(self, records: Sequence[Record]) -> list[tuple[PartitionState, Emitted]]:
+        """One step per partition that has records. Blocking, pure but for reading gaps."""
+        self._await_registry(records)
+        by_partition: dict[int, list[Record]] = {}
+        for record in self.contiguous(records):
+            by_partition.setdefault(record.partition, []).append(record)
+        done = []
+        for number, mine in sorted(by_partition.items()):
+            state = self.states[number]
+            with self.learning:
+                done.append((state, run_step(state, mine, self._now_us(state, mine), self.context)))
+        return done
+
+    def _now_us(self, state: PartitionState, records: Sequence[Record]) -> int:
+        if self.settings.clock != "data":
+            return time.time_ns() // 1000
+        newest = max((newest_us(record) for record in records), default=0)
+        state.data_now_us = max(state.data_now_us, newest)
+        return state.data_now_us or time.time_ns() // 1000
+
+    def _await_registry(self, records: Sequence[Record]) -> None:
+        needed = max((registry_offset(record) for record in records), default=-1)
+        deadline = time.monotonic() + REGISTRY_WAIT_S
+        while self.context.registry.version < needed and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def registry_offset(record: Record) -> int:
+    """The registry.sensors offset a frame relies on; -1 if it names none."""
+    for name, value in record.headers:
+        if name == "registry_offset" and value.lstrip(b"-").isdigit():
+            return int(value)
+    return -1
+
+
+def newest_us(record: Record) -> int:
+    """The newest event time in a frame, microseconds; what `now` follows when a recorded series is replayed."""
+    if record.topic != "telemetry.frames" or record.value is None:
+        return 0
+    try:
+        times = times_us(decode_frame(record.value))
+    except Refused:
+        return 0
+    return int(times.max()) if len(times) else 0
+
+
+def rows(state: PartitionState, out: Emitted) -> tuple[list[Row], list[Row], list[Row]]:
+    """What a step writes: (events and dead letters), (states), (answers and the step record); all to its partition."""
+    p = state.number
+    events: list[Row] = [(e.topic, e.site_id.encode(), e.encode(), p, None) for e in out.events]
+    for refusal, record in out.refused:
+        headers = refusal.headers(record.headers)
+        events.append(("dead.letters", refusal.source.encode(), record.value or b"", None, headers))
+    states: list[Row] = [("alarm.states", s.alarm_id.encode(), s.encode(), p, None) for s in out.alarm_states]
+    states += [("hazard.states", s.hazard_id.encode(), s.encode(), p, None) for s in out.hazard_states]
+    states += [("site.memory", m.site_id.encode(), m.encode(), p, None) for m in out.memories]
+    last: list[Row] = [("command.results", r.command_id.encode(), r.encode(), p, None) for r in out.results]
+    if out.record is not None:
+        last.append(("processing.steps", str(p).encode(), out.record.encode(), p, None))
+    return events, states, last
