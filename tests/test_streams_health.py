@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer
@@ -11,7 +12,8 @@ from kafka import KafkaConsumer
 from schemas.settings import Settings
 from streams.broker import Broker
 from streams.connect import group_times
-from streams.health import check, members_here, own_addresses
+from streams.gateways.tray import Tray
+from streams.health import UNREAD_S, check, check_inbox, members_here, own_addresses
 
 
 def test_only_members_on_this_host_count() -> None:
@@ -53,6 +55,17 @@ def test_a_group_is_well_while_a_member_lives(broker: Broker) -> None:
 def test_without_a_broker_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QINGLING_KAFKA", "127.0.0.1:9")
     assert "no broker" in (check("bench", Settings()) or "")
+
+
+def test_an_inbox_is_well_while_its_gateway_reads_it(tmp_path: Path) -> None:
+    assert "no gateway has worked" in (check_inbox(tmp_path, 0) or "")
+    tray = Tray(tmp_path)
+    assert check_inbox(tmp_path, time.time()) is None
+    (tmp_path / "waits.txt").write_text("half", "utf-8")
+    assert check_inbox(tmp_path, time.time()) is None
+    assert "waits.txt" in (check_inbox(tmp_path, time.time() + UNREAD_S + 1) or "")
+    tray.close()
+    assert "no gateway works" in (check_inbox(tmp_path, time.time()) or "")
 
 
 def _until(done: Callable[[], object], patience_s: float = 30) -> None:
