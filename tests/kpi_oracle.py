@@ -1,0 +1,109 @@
+"""The five KPIs by brute force in plain Python, hazard by hazard. Reads nothing of the product."""
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta, timezone
+
+CN = timezone(timedelta(hours=8))
+OUT = ("hazard_voided", "hazard_merged", "hazard_downgraded")
+
+
+def when(text):
+    return datetime.fromisoformat(text)
+
+
+def cn_date(text):
+    return date.fromisoformat(text) if len(text) == 10 else when(text).astimezone(CN).date()
+
+
+def oracle(events, as_of, known, span, by):
+    """(kpi, *group) → (num, den, value, excluded)"""
+    first = {}
+    for event in sorted(events, key=lambda e: when(e["recorded_at"])):  # stable: of equals the one that came first
+        first.setdefault(event["event_id"], event)
+    lives = defaultdict(list)
+    for event in first.values():
+        if known is None or cn_date(event["recorded_at"]) <= known:
+            lives[event["subject_id"]].append(event)
+    start, end = span or (date(as_of.year, 1, 1), as_of + timedelta(days=1))
+    if (start, end) == (date(as_of.year, 1, 1), date(as_of.year + 1, 1, 1)):
+        end = as_of + timedelta(days=1)
+    sums = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
+    if not by:
+        sums[()]["K05"]
+    for life in lives.values():
+        one = hazard(life, as_of, start, end)
+        if one is None:
+            continue
+        codes = one.pop("group")
+        group = tuple(codes[name] for name in by)
+        for kpi, counts in one.items():
+            for i, n in enumerate(counts):
+                sums[group][kpi][i] += n
+    result = {}
+    for group, figures in sums.items():
+        for kpi in ("K01", "K02", "K05", "K06a", "K07"):
+            num, den, excluded = figures[kpi]
+            if kpi in ("K02", "K07"):
+                result[kpi, *group] = (num, None, num, excluded)
+            else:
+                result[kpi, *group] = (num, den, num / den if den else None, excluded)
+    return result
+
+
+def hazard(life, as_of, start, end):
+    registration = next((e for e in life if e["kind"] == "hazard_registered"), None)
+    order = {id(e): n for n, e in enumerate(life)}
+    past = sorted(
+        (e for e in life if cn_date(e["occurred_at"]) <= as_of),
+        key=lambda e: (when(e["occurred_at"]), when(e["recorded_at"]), order[id(e)]),
+    )
+    if not past:
+        return None  # nothing has happened yet
+    found = registration and cn_date(registration["data"]["found_at"])
+    judgements = [e["data"]["verdict"] for e in past if e["kind"] == "hazard_judged"]
+    major = bool(judgements) and judgements[-1] == "major" and not any(e["kind"] in OUT for e in past)
+    is_found = found is not None and found <= as_of
+    if not (is_found or major):
+        return None
+
+    closings = [when(e["occurred_at"]) for e in past if e["kind"] == "hazard_closed"]
+    reopenings = [when(e["occurred_at"]) for e in past if e["kind"] == "hazard_reopened"]
+    is_open = is_found and not any(not any(r > c for r in reopenings) for c in closings)
+
+    # a cycle starts at the first reopening after a closing; walk the closings to find where cycles begin
+    begins, last = [], None
+    while True:
+        ahead = [c for c in closings if last is None or c >= last]
+        after = [r for r in reopenings if ahead and r > min(ahead)]
+        if not after:
+            break
+        last = min(after)
+        begins.append(last)
+
+    def cycle(moment):
+        return sum(b <= moment for b in begins)
+
+    deadlines = [
+        (when(e["occurred_at"]), cn_date(e["data"].get("due_at") or e["data"].get("new_due_at")))
+        for e in past
+        if e["kind"] == "plan_approved" or (e["kind"] == "extension_decided" and e["data"]["approved"])
+    ]
+    approved, due = deadlines[-1] if deadlines else (None, None)
+    on_time = due is not None and any(
+        cycle(c) == cycle(approved) and c.astimezone(CN).date() <= due for c in closings
+    )  # fmt: skip
+
+    stock = major and is_found and found <= date(2023, 12, 31)
+    falls = major and due is not None and start <= due < end
+    overdue = major and is_open and due is not None and as_of > due
+    lost = int(major and found is None)
+    data = registration["data"] if registration else {"region": "", "industry": ""}
+    return {
+        "group": {"region": data["region"], "city": data["region"][:4] + "00" if data["region"] else "",
+                  "industry": data["industry"]},
+        "K01": (stock and not is_open, stock, lost),
+        "K02": (stock and is_open, 0, lost),
+        "K05": (major and is_found and not is_open, major and is_found, lost),
+        "K06a": (falls and on_time, falls, major and due is None),
+        "K07": (overdue, 0, major and is_open and due is None),
+    }  # fmt: skip
