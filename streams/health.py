@@ -1,4 +1,4 @@
-"""Health checks of the long-running processes: `python -m streams.health GROUP`, `python -m streams.health --inbox DIR`.
+"""Is it well? `python -m streams.health GROUP` for a worker, `python -m streams.health --inbox DIR` for a gateway.
 
 A worker is well while the broker counts a member of its consumer group on this host: one that hangs loses its
 membership after the session time. Needs Apache Kafka: the embedded broker's description of a group cannot be read.

@@ -1,0 +1,132 @@
+"""Every service of docker-compose.yml, started natively: its command, its environment, its health check, its end."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from streams.broker import Broker, free_port
+
+ROOT = Path(__file__).parent.parent
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+BIN = ROOT / ".venv" / "bin"
+
+
+@dataclass
+class Here:
+    """The addresses and folders of the compose file, as they are on this machine during a test."""
+
+    broker: Broker
+    folder: Path
+    board: int
+    prefect: int
+
+    def local(self, text: str) -> str:
+        for there, here in (
+            ("http://prefect:4200", f"http://127.0.0.1:{self.prefect}"),
+            (":4200", f":{self.prefect}"),
+            ("kafka:19092", self.broker.servers),
+            (":8080", f":{self.board}"),
+            ("0.0.0.0", "127.0.0.1"),
+        ):
+            text = text.replace(there, here)
+        if text == "8080":
+            return str(self.board)
+        if text.startswith(("/data", "/inbox", "/prefect")):
+            return str(self.folder / text.lstrip("/"))
+        return text
+
+    def environment(self, service: dict[str, dict[str, str]]) -> dict[str, str]:
+        given = {name: self.local(value) for name, value in service["environment"].items()}
+        return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **given}
+
+
+@pytest.fixture
+def here(broker: Broker, tmp_path: Path) -> Iterator[Here]:
+    for name in ("data", "inbox", "prefect"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    yield Here(broker, tmp_path, free_port(), free_port())
+    shutil.rmtree(tmp_path / "prefect", ignore_errors=True)
+
+
+def started(name: str, here: Here) -> "subprocess.Popen[bytes]":
+    service = OURS[name]
+    with (here.folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [here.local(part) for part in service["command"]],
+            env=here.environment(service),
+            cwd=here.folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+def until_well(name: str, process: "subprocess.Popen[bytes]", here: Here, patience_s: float = 90) -> None:
+    service = OURS[name]
+    check = [here.local(part) for part in service["healthcheck"]["test"][1:]]
+    deadline = time.monotonic() + patience_s
+    while True:
+        done = subprocess.run(check, env=here.environment(service), capture_output=True, text=True, timeout=30)
+        if done.returncode == 0:
+            return
+        log = (here.folder / f"{name}.log").read_text("utf-8", "replace")[-3000:]
+        assert process.poll() is None, f"{name} ended with {process.returncode}:\n{log}"
+        assert time.monotonic() < deadline, f"{name} is not well: {done.stderr}\n{log}"
+        time.sleep(0.5)
+
+
+def ended(name: str, process: "subprocess.Popen[bytes]", here: Here) -> None:
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(30)
+    # uvicorn closes its connections and then raises the signal again, for its parent to see
+    clean = {0, -signal.SIGTERM} if name in ("board", "prefect") else {0}
+    assert code in clean, (here.folder / f"{name}.log").read_text("utf-8", "replace")[-3000:]
+
+
+def killed(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ("topics", "flows")])
+def test_a_service_starts_is_well_and_ends_when_told(name: str, here: Here) -> None:
+    process = started(name, here)
+    try:
+        until_well(name, process, here)
+        ended(name, process, here)
+    finally:
+        killed(process)
+
+
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_topics_are_made_once_and_found_again(here: Here) -> None:
+    assert started("topics", here).wait(60) == 0
+    assert "all topics were there" in (here.folder / "topics.log").read_text("utf-8")
+
+
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_the_flows_find_their_server(here: Here) -> None:
+    server = started("prefect", here)
+    flows = None
+    try:
+        until_well("prefect", server, here)
+        flows = started("flows", here)
+        until_well("flows", flows, here)
+        ended("flows", flows, here)
+        ended("prefect", server, here)
+    finally:
+        for process in (flows, server):
+            if process is not None:
+                killed(process)
