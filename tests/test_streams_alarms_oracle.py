@@ -1,15 +1,17 @@
 from decimal import Decimal
 from itertools import pairwise
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Event
 from schemas.ids import alarm_id, occurrence_id
 from schemas.times import to_us
 from streams.alarmlife import TRANSITIONS
+from streams.limits import in_steps
 from streams.refusal import Refusal
 from tests.alarm_bench import SITE, ask, engine, frame, reborn, rule, sensor, told, us
 from tests.alarm_oracle import Episode, Limit, episodes
@@ -55,6 +57,15 @@ def test_the_real_longwall_series_gives_the_episodes_that_were_counted_by_hand(r
     assert without_open_peak(found) == without_open_peak(expected)
 
 
+@pytest.mark.parametrize("resolution", [0.01, 0.02, 0.05, 0.1])
+def test_values_between_two_steps_are_rounded_as_decimals_are(resolution):
+    values = [k / 1000 for k in range(-5000, 5001)]
+    limit = limit_of(rule(), resolution)
+    assert in_steps(np.array(values), np.array(resolution)).tolist() == [
+        float(limit.seen(value) / limit.resolution) for value in values
+    ]
+
+
 RULES = st.builds(
     rule,
     direction=st.sampled_from(["high", "low"]),
@@ -84,6 +95,7 @@ def split(items: list, cuts: list[int]) -> list[list]:
     return [items[a:b] for a, b in pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(RULES, SERIES)
 def test_the_engine_is_the_oracle(ours, series):
     readings = readings_of(series)
@@ -93,6 +105,7 @@ def test_the_engine_is_the_oracle(ours, series):
     assert without_open_peak(paired(events)) == without_open_peak(expected)
 
 
+@settings(deadline=None)
 @given(st.lists(RULES, min_size=1, max_size=3), SERIES, st.lists(st.integers(0, 99), max_size=5), st.data())
 def test_neither_frames_nor_restarts_matter(rules, series, cuts, data):
     rules = [it.model_copy(update={"rule_id": f"limit.{n}", "sensor_id": f"T{n % 2}"}) for n, it in enumerate(rules)]
@@ -115,6 +128,7 @@ ACTS = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ACTS, st.sampled_from([0, 60]), st.booleans())
 def test_no_sequence_of_readings_and_acknowledgements_leaves_the_table(acts, delay, sees):
     ours, key = rule(on_delay_s=delay, off_delay_s=delay, deadband=0.05), alarm_id(SITE, "T1", "ch4_pct.high")
