@@ -30,6 +30,13 @@ def tracked_files() -> list[Path]:
     return [path for name in listed.decode().split("\0") if name and (path := ROOT / name).is_file()]
 
 
+# the modules of streams/ that talk to Faust, to a broker or to processes; every other one is pure
+ENGINE = {
+    "__init__", "__main__", "broker", "childhood", "connect", "fastfetch", "health", "lag", "landing", "landing_batch",
+    "landing_gaps", "processing", "reader", "worker",
+}  # fmt: skip
+
+
 def lock_entries() -> dict[str, str]:
     """Text of each requirement of the lock, by its first line."""
     entries: dict[str, str] = {}
@@ -73,6 +80,17 @@ def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
 def test_the_patterns_find_what_they_look_for() -> None:
     assert MACHINE_PATHS.search(b'open("/' + b'work/x.txt")')
     assert REGISTRY_HOSTS.search(b"https://py" + b"pi.org/simple")
+
+
+def test_every_other_module_of_streams_is_held_to_be_pure_and_typed_strictly() -> None:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    pure = {f"streams.{path.stem}" for path in (ROOT / "streams").glob("*.py") if path.stem not in ENGINE}
+    contracts = {contract["name"]: contract for contract in tool["importlinter"]["contracts"]}
+    assert pure - set(contracts["pure modules know no engine"]["source_modules"]) == set()
+    strict = {
+        module for override in tool["mypy"]["overrides"] for module in override["module"] if "extra_checks" in override
+    }
+    assert pure - strict == set()
 
 
 def test_every_target_says_what_it_does() -> None:
