@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import faust
@@ -59,8 +59,8 @@ def make_app(settings: Settings) -> faust.App:
         unassigned_since = time.monotonic()
 
     @app.on_partitions_assigned.connect  # runs beside the restart of the streams, not before it: hence the gate
-    async def assigned(_app: faust.App, assigned: Iterable[Any], **_: Any) -> None:
-        owned = sorted({tp.partition for tp in assigned if tp.topic == inputs()[0]})
+    async def assigned(*arguments: Any, **_: Any) -> None:
+        owned = sorted({tp.partition for tp in arguments[1] if tp.topic == inputs()[0]})
         async with busy:
             worker.states = await asyncio.to_thread(worker.load, owned)
             await _mark_start(app, worker)
