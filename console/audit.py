@@ -1,4 +1,4 @@
-"""Who asked for what: one JSON line per action, on disk before the action leaves, each line chained to the one before."""
+"""Who asked for what: one JSON line per action, on disk before the action leaves, each chained to the one before."""
 
 import datetime as dt
 import fcntl
@@ -13,7 +13,7 @@ _TAIL = 1 << 16
 
 
 class Audit:
-    """Append-only `audit.jsonl`. Several processes (board, command line) may append; a file lock keeps the chain whole."""
+    """Append-only `audit.jsonl`. Board and command line may append at once; a file lock keeps the chain whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

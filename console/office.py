@@ -12,7 +12,7 @@ from console.dossier import Dossier, known_verdicts, make_dossier
 from console.history import History, read_hazard
 from console.identity import Identity
 from console.live import Live
-from schemas.criteria import load_catalogue
+from console.rows import catalogue
 from schemas.settings import Settings
 
 ANSWER_S = 10.0
@@ -41,7 +41,7 @@ class Office:
         history = History()
         if held is None or len(recent) < held.version or not verdicts:
             history = await run_in_threadpool(read_hazard, self.settings.data, hazard_id, held)
-        return make_dossier(held, recent, verdicts, history, load_catalogue())
+        return make_dossier(held, recent, verdicts, history, catalogue())
 
 
 def office_of(request: Request) -> Office:

@@ -110,7 +110,7 @@ async def failed(request: Request, error: Exception) -> Response:
         content = {"accepted": False, "guard": "http", "reason": reason or f"error, request {page_id(request)}"}
         answer: Response = JSONResponse(content, status)
     else:
-        answer = render(request, "error.html", status, status=status, reason=reason)
+        answer = render(request, "error.html", status, code=status, reason=reason)
     # an unforeseen error is answered outside the Doors
     answer.headers.update(HEADERS)
     return answer

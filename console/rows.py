@@ -5,11 +5,12 @@ Numbers keep their unit beside them; times are RFC 3339; names come in zh and en
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from console.picture import Picture
 from schemas.alarms import AlarmState
-from schemas.criteria import load_catalogue
+from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.hazards import HazardStateRecord
 from schemas.kpis import Kpi, KpiRow, kpis
 from schemas.registry import Sensor, Site
@@ -19,6 +20,15 @@ from streams.lifecycle import is_open
 CARDS = ("K01", "K02", "K05", "K06a", "K07")
 SORTS = ("newest", "urgent")
 _UNACKNOWLEDGED = (ProcessState.UNACKNOWLEDGED, ProcessState.RETURNED_UNACKNOWLEDGED)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue, or an empty one if it does not load: a fault in the law book must not hide a hazard."""
+    try:
+        return load_catalogue()
+    except CatalogueError:
+        return Catalogue((), ())
 
 
 class Rows:
@@ -43,7 +53,7 @@ class Rows:
         return row
 
     def hazard(self, state: HazardStateRecord) -> dict[str, Any]:
-        clause = load_catalogue().get(state.criterion_id or "")
+        clause = catalogue().get(state.criterion_id or "")
         registered = state.registered
         row = {
             "id": state.hazard_id, "state": state.state.value, "open": is_open(state), "version": state.version,
@@ -54,8 +64,8 @@ class Rows:
             "clause_zh": clause.title_zh if clause else "", "clause_en": clause.title_en if clause else "",
             "title": registered.title, "place_id": state.place_id, "place": registered.place,
             "source": registered.source.value, "industry": registered.industry,
-            "evidence": max(state.evidence_count, len(state.evidence)), "missing": list(state.missing), "stopped": state.stopped,
-            "supervised": state.supervised, "cycle": state.cycle,
+            "evidence": max(state.evidence_count, len(state.evidence)), "missing": list(state.missing),
+            "stopped": state.stopped, "supervised": state.supervised, "cycle": state.cycle,
         }  # fmt: skip
         place = self._picture.places.get(state.place_id)
         if place and place.name:

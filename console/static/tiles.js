@@ -7,9 +7,8 @@ const PRIORITIES = ["P1", "P2", "P3", "P4"];
 export function showTiles(box, counts, kpis) {
   box.replaceChildren(
     ...PRIORITIES.map((priority) => priorityTile(priority, counts.by_priority[priority] ?? {})),
-    overrideTile(counts),
+    otherTile(counts),
     hazardTile(counts),
-    el("div", { class: "tile small" }, line(t("count.sites"), counts.sites), line(t("count.sensors"), counts.sensors)),
     ...kpis.map(card),
   );
 }
@@ -31,10 +30,10 @@ function priorityTile(priority, states) {
   return tile;
 }
 
-function overrideTile(counts) {
+function otherTile(counts) {
   const n = Object.values(counts.overrides).reduce((sum, count) => sum + count, 0);
   const acked = PRIORITIES.reduce((sum, p) => sum + (counts.by_priority[p]?.acknowledged ?? 0), 0);
-  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n));
+  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n), line(t("count.watched"), `${counts.sites} / ${counts.sensors}`));
 }
 
 function hazardTile(counts) {
@@ -56,10 +55,11 @@ function card(kpi) {
   if (!row) return el("div", { class: "tile kpi none" }, head, el("p", { class: "sub" }, t("kpi.never")));
   const value = row.value === null ? t("kpi.not_enough") : isShare(kpi) ? `${(row.value * 100).toFixed(1)} %` : String(row.value);
   const share = isShare(kpi) && row.den !== null ? t("kpi.of", { num: row.num ?? "–", den: row.den }) : "";
+  const said = [kpi[lang] || name, kpi.target && t("kpi.target", { target: kpi.target }), share].filter(Boolean).join(" · ");
   return el(
-    "div", { class: "tile kpi", title: `${kpi[lang] || name} · ${t("kpi.as_of", { day: day(row.as_of) })}` },
+    "div", { class: "tile kpi", title: said },
     head,
-    el("p", { class: row.value === null ? "big word" : "big" }, value, share ? el("small", { class: "after" }, share) : null),
-    el("p", { class: "sub" }, el("span", {}, t("kpi.as_of", { day: day(row.as_of) }))),
+    el("p", { class: row.value === null ? "big word" : "big" }, value),
+    el("p", { class: "sub" }, el("span", {}, share), el("span", {}, t("kpi.as_of", { day: day(row.as_of).slice(5) }))),
   );
 }
