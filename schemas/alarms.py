@@ -15,10 +15,10 @@ class AlarmRule(Message):
     site_id: str
     sensor_id: str
     direction: Direction = Direction.HIGH
-    limit: float
-    on_delay_s: float = Field(default=0, ge=0)
-    off_delay_s: float = Field(default=0, ge=0)
-    deadband: float = Field(default=0, ge=0)
+    limit: float = Field(allow_inf_nan=False)
+    on_delay_s: float = Field(default=0, ge=0, allow_inf_nan=False)
+    off_delay_s: float = Field(default=0, ge=0, allow_inf_nan=False)
+    deadband: float = Field(default=0, ge=0, allow_inf_nan=False)
     priority: Priority = Priority.P3
     basis: str = ""  # document and article, or the site's own setting
     action_zh: str = ""

@@ -19,7 +19,7 @@ from schemas.terms import Priority, ProcessState
 from schemas.times import from_us
 from streams.alarmlife import ACKNOWLEDGE, FALSE, TRANSITIONS, TRUE, Alarm, Crossing, Origin
 from streams.decode import Asked, Frame, Upstream, received_at_us
-from streams.limits import UNKNOWN_RESOLUTION, SensorColumns, Threshold
+from streams.limits import SensorColumns, Threshold, resolution_of
 from streams.refusal import Refusal
 
 
@@ -27,7 +27,7 @@ class SiteAlarms:
     """Built from the last `states` and `memory()`, it goes on exactly as the object they were taken from.
 
     A rule is an alarm: `alarm_id(site, sensor, rule_id)`; of two rules with one id the later counts, rules of other
-    sites are not ours. Sensors without a registry record are compared at UNKNOWN_RESOLUTION.
+    sites are not ours. Sensors without a registry record are compared at limits.UNKNOWN_RESOLUTION.
     """
 
     def __init__(
@@ -206,10 +206,10 @@ class SiteAlarms:
     def _arrange(self, sensors: Mapping[str, Sensor], last_us: Mapping[str, int]) -> None:
         """Lay out the columns, thresholds and marks for the rules and sensors now in force."""
         self._of_sensor: dict[str, list[Alarm]] = {}
-        resolutions = {sensor_id: sensors[sensor_id].resolution for sensor_id in sorted(sensors)}
+        resolutions = {sensor_id: resolution_of(sensors[sensor_id]) for sensor_id in sorted(sensors)}
         for alarm in sorted(self._alarms.values(), key=lambda alarm: alarm.rule_id):
             if alarm.rule is not None:
-                resolution = resolutions.setdefault(alarm.rule.sensor_id, UNKNOWN_RESOLUTION)
+                resolution = resolutions.setdefault(alarm.rule.sensor_id, resolution_of(None))
                 alarm.threshold = Threshold.of(alarm.rule, resolution)
                 self._of_sensor.setdefault(alarm.rule.sensor_id, []).append(alarm)
         self._columns = SensorColumns(resolutions, last_us)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.alarms import AlarmRule
+from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Direction
 
 Floats = npt.NDArray[np.float64]
@@ -56,6 +57,12 @@ def _steps(quotient: Decimal, rounding: str) -> float:
     return float(quotient.to_integral_value(rounding))
 
 
+def resolution_of(sensor: Sensor | None) -> float:
+    """The step of the sensor's values in its unit, UNKNOWN_RESOLUTION if the registry has none that makes sense."""
+    known = sensor is not None and 0 < sensor.resolution < np.inf
+    return sensor.resolution if sensor is not None and known else UNKNOWN_RESOLUTION
+
+
 def in_steps(values: Floats, resolution: Floats) -> Floats:
     """Values in whole steps, half to even (GB/T 8170). Noise of binary fractions below 1e-6 of a step is no half."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -85,7 +92,7 @@ class SensorColumns:
     def __init__(self, resolutions: Mapping[str, float], last_us: Mapping[str, int]) -> None:
         self.ids: list[str] = list(resolutions)
         self.place: dict[str, int] = {sensor_id: i for i, sensor_id in enumerate(self.ids)}
-        self.resolution: Floats = np.array([*map(_step_of, resolutions.values()), 1.0], "float64")
+        self.resolution: Floats = np.array([*resolutions.values(), 1.0], "float64")
         self._last_us: Ints = np.array([*(last_us.get(s, NEVER_US) for s in self.ids), NEVER_US], "int64")
         self._high: Floats = np.full(len(self.ids) + 1, np.inf)
         self._low: Floats = np.full(len(self.ids) + 1, -np.inf)
@@ -167,7 +174,3 @@ class SensorColumns:
             self._places = np.array([self.place.get(s, unknown) for s in dictionary.to_pylist()] or [unknown], "int64")
             self._dictionary = dictionary
         return self._places
-
-
-def _step_of(resolution: float) -> float:
-    return resolution if np.isfinite(resolution) and resolution > 0 else UNKNOWN_RESOLUTION

@@ -3,8 +3,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from schemas.alarms import AlarmRule
 from schemas.frames import FRAME_SCHEMA
 from schemas.ids import alarm_id, event_id, occurrence_id
+from schemas.model import Refused
 from schemas.terms import UNUSABLE, Priority, ProcessState, Quality
 from schemas.times import from_us
 from tests.alarm_bench import SITE, brief, engine, frame, rule, sensor, told, us
@@ -91,6 +93,17 @@ def test_a_limit_between_two_steps_is_reached_by_the_step_beyond_it():
 def test_a_sensor_without_a_registry_record_is_compared_finely():
     alarms = engine([rule(sensor_id="T9", limit=1.0)])
     assert brief(alarms.on_frame(frame([(0, 0.99999, 0, "T9"), (1, 1.0, 0, "T9")]))) == [("raised", 1)]
+
+
+def test_a_registry_record_with_an_absurd_resolution_is_compared_finely_too():
+    alarms = engine([rule()], sensor(resolution=float("inf")))
+    assert brief(alarms.on_frame(frame([(0, 0.99999), (1, 1.0)]))) == [("raised", 1)]
+
+
+@pytest.mark.parametrize("absurd", [float("nan"), float("inf"), "nan"])
+def test_a_limit_that_is_no_number_is_no_rule(absurd):
+    with pytest.raises(Refused, match=r"limit: .*finite"):
+        AlarmRule.parse(rule().model_dump() | {"limit": absurd})
 
 
 def test_an_event_says_what_was_raised_and_by_what():

@@ -45,7 +45,7 @@ def limit_of(it, resolution: float) -> Limit:
 
 
 @pytest.mark.parametrize(("delay", "deadband", "count"), [(60, 0.05, 146), (0, 0, 245)])
-def test_the_real_longwall_series_gives_the_episodes_that_were_counted_by_hand(real_series, delay, deadband, count):
+def test_the_real_longwall_series_gives_the_episodes_of_the_oracle(real_series, delay, deadband, count):
     values = pq.read_table(real_series, columns=["MM116"])["MM116"].to_pylist()
     readings = [(30 * i, value) for i, value in enumerate(values)]
     ours = rule(on_delay_s=delay, off_delay_s=delay, deadband=deadband)
