@@ -67,13 +67,17 @@ class SiteAlarms:
         recorded_at = from_us(frame.header.received_at_us)
         happened: list[tuple[int, int, list[Event]]] = []
         for watched in found:
+            moved = False
             for alarm in tuple(self._of_sensor.get(watched.sensor_id, ())):
+                was_busy = alarm.busy
                 for crossing in alarm.crossings(watched):
                     row = frame.row(crossing.row)
                     cause, causes = f"{frame.header.frame_id}/{row}", (f"{frame.record.coordinate}/{row}",)
                     events = self._cross(alarm, crossing, Origin(cause, causes, recorded_at))
                     happened.append((crossing.at_us, row, events))
-            self._mark(watched.sensor_id)
+                moved = moved or alarm.busy != was_busy
+            if moved:
+                self._mark(watched.sensor_id)
         happened.sort(key=lambda it: it[:2])
         return [event for _, _, events in happened for event in events]
 

@@ -114,7 +114,7 @@ class SensorColumns:
         marks = [(threshold.sign, threshold.mark(resolution)) for threshold in thresholds]
         self._high[place] = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
         self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
-        self._any_low = bool(np.isfinite(self._low).any())
+        self._any_low = self._any_low or bool(self._low[place] > -np.inf)
 
     def absorb(self, batch: pa.RecordBatch) -> list[Watched]:
         """Take in a frame (FRAME_SCHEMA): the readings to be looked at, by sensor; last times move on.
