@@ -1,6 +1,7 @@
 """Parquet files that are on the disk before anything says they are: written, fsynced, described for the Delta log."""
 
 import datetime as dt
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,11 +84,15 @@ def write_file(table: Path, rows: pa.Table, partition: dict[str, str], *, data_c
     fresh = not folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"part-{uuid.uuid4()}.zstd.parquet"
-    collected: list[pq.FileMetaData] = []
+    sink = pa.BufferOutputStream()
+    # Without the Arrow schema in the footer every reader sees plain columns, dictionary-encoded input or not.
+    pq.write_table(rows, sink, compression="zstd", store_schema=False)
+    content = sink.getvalue()
     try:
-        # Without the Arrow schema in the footer every reader sees plain columns, dictionary-encoded input or not.
-        pq.write_table(rows, file, compression="zstd", store_schema=False, metadata_collector=collected)
-        sync(file)
+        with file.open("xb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
         sync(folder)
         if fresh:
             sync(table)
@@ -96,8 +101,9 @@ def write_file(table: Path, rows: pa.Table, partition: dict[str, str], *, data_c
         raise
     return {
         "add": {
-            "path": file.relative_to(table).as_posix(), "partitionValues": partition, "size": file.stat().st_size,
-            "modificationTime": now_ms(), "dataChange": data_change, "stats": _stats(collected[0]),
+            "path": file.relative_to(table).as_posix(), "partitionValues": partition, "size": content.size,
+            "modificationTime": now_ms(), "dataChange": data_change,
+            "stats": _stats(pq.read_metadata(pa.BufferReader(content))),
         }
     }  # fmt: skip
 

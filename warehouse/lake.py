@@ -100,12 +100,13 @@ class LakeTable:
         self._look()
         self._check(expected)
         whole = fit(rows, self.schema, self.name)
-        adds = [
-            write_file(self.path, part, values) for values, part in split(whole, self._partition_by) if part.num_rows
-        ]
+        adds: list[Action] = []
         stamp = deltalog.now_ms()
         marks = [{"txn": {"appId": name, "version": end, "lastUpdated": stamp}} for name, end in ends.items()]
         try:
+            for values, part in split(whole, self._partition_by):
+                if part.num_rows:
+                    adds.append(write_file(self.path, part, values))
             self._commit("WRITE", [*marks, *adds], expected, blind=True, mode="Append")
         except (Fenced, TimeoutError):
             upkeep.discard(self.path, adds)
