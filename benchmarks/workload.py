@@ -14,6 +14,7 @@ from schemas.topics import partition_of
 START_US = 1_782_835_200_000_000  # 2026-07-01 00:00 Asia/Shanghai
 PERIOD_US = 30_000_000
 LIMIT = 1.0  # % CH4
+SENSORS_PER_FACE = 4
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,12 @@ class Workload:
         """(topic, key, value) of every site, place and sensor."""
         for site_id in self.site_ids():
             yield "registry.sites", site_id, Site(site_id=site_id, industry="coal", simulated=True).encode()
-            place = f"{site_id}-face"
-            yield "registry.places", place, Place(place_id=place, site_id=site_id, kind="coal_face", area="1").encode()
-            for sensor_id in self.sensor_ids(site_id):
+            for n, sensor_id in enumerate(self.sensor_ids(site_id)):
+                face = str(n // SENSORS_PER_FACE)
+                place = f"{site_id}-face-{face}"
+                if n % SENSORS_PER_FACE == 0:
+                    found = Place(place_id=place, site_id=site_id, kind="coal_face", area=face)
+                    yield "registry.places", place, found.encode()
                 sensor = Sensor(
                     sensor_id=sensor_id, site_id=site_id, place_id=place, quantity="甲烷", signal="ch4_pct", unit="%",
                     alarm_high=LIMIT,
