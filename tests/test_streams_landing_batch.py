@@ -1,0 +1,216 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from schemas.frames import FrameHeader, encode_frame, make_batch
+from schemas.topics import topics
+from streams.decode import Record
+from streams.landing_batch import Lander
+from streams.landing_gaps import Lost
+from warehouse.lake import Fenced, LakeTable
+
+NOW = 1_782_900_000_000_000
+FRAMES, RULES = "telemetry.frames", "registry.rules"
+IDS = {name: f"id-{name}" for name in topics()}
+PLACES = [(FRAMES, 0), (FRAMES, 1), (RULES, 0), ("commands", 0)]
+
+
+@dataclass
+class Log:
+    """A broker's log in memory: what was produced, and from which offset it is still kept."""
+
+    records: list[Record] = field(default_factory=list)
+    begins: int = 0
+    asked: list[dict] = field(default_factory=list)
+
+    def fill(self, ranges, log_ids) -> Iterator[Lost | list[Record]]:
+        self.asked.append(dict(ranges))
+        for (topic, partition), (first, beyond) in ranges.items():
+            if self.begins > first:
+                yield Lost((topic, partition), first, min(self.begins, beyond) - 1)
+            kept = range(max(first, self.begins), beyond)
+            yield [r for r in self.records if (r.topic, r.partition) == (topic, partition) and r.offset in kept]
+
+
+def frame(offset, frame_id=None, partition=0, n=5, at=NOW):
+    header = FrameHeader("s", frame_id or f"frame {partition}/{offset}", "test", at)
+    raw = encode_frame(make_batch(["m"] * n, np.full(n, at), np.arange(n), [0] * n))
+    return Record(IDS[FRAMES], FRAMES, partition, offset, b"s", raw, header.encode(), at)
+
+
+def rule(offset, value=b"{}"):
+    return Record(IDS[RULES], RULES, 0, offset, b"r", value, (), NOW)
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+def lander(lake: Path, log: Log, committed=None, refused=None) -> Lander:
+    made = Lander(lambda name: LakeTable.open(lake, name), Fenced, ([] if refused is None else refused).extend, log)
+    made.take(PLACES, IDS, committed or {})
+    return made
+
+
+def rows(lake: Path, table="readings", what='partition, "offset"') -> list[tuple]:
+    files = LakeTable.open(lake, table).file_uris()
+    if not files:
+        return []
+    with duckdb.connect() as plain:
+        return plain.execute(f"select distinct {what} from read_parquet({files}) order by all").fetchall()
+
+
+def total(lake: Path, table="readings") -> int:
+    return rows(lake, table, "count(*)")[0][0] if LakeTable.open(lake, table).file_uris() else 0
+
+
+def test_records_land_once_whatever_their_order_and_however_often(tmp_path, log):
+    first = lander(tmp_path, log)
+    first.land([frame(1), frame(0), frame(0), frame(0, partition=1), rule(0)])
+    first.land([frame(1), frame(2)])
+    again = lander(tmp_path, log)
+    again.land([frame(0), frame(1), frame(2), frame(3), rule(0), rule(1)])
+    assert rows(tmp_path) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+    assert total(tmp_path) == 25
+    assert total(tmp_path, "registry_rules") == 2
+    assert log.asked == []
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path, log):
+    ours = lander(tmp_path, log)
+    ours.land([frame(0, partition=5)])
+    ours.drop()
+    ours.land([frame(0)])
+    assert rows(tmp_path) == []
+
+
+def test_a_jump_is_read_again(tmp_path, log):
+    log.records = [frame(i) for i in range(10)]
+    ours = lander(tmp_path, log)
+    ours.land([log.records[0]])
+    ours.land([log.records[4], log.records[5], log.records[8]])
+    assert rows(tmp_path) == [(0, i) for i in range(9)]
+    assert total(tmp_path) == 45
+    assert log.asked == [{(FRAMES, 0): (1, 8)}]
+
+
+def test_the_first_record_of_a_new_lake_is_no_beginning(tmp_path, log):
+    log.records = [frame(i) for i in range(4)]
+    lander(tmp_path, log).land([frame(3)])
+    assert rows(tmp_path) == [(0, i) for i in range(4)]
+
+
+def test_a_natural_hole_is_no_loss(tmp_path, log):
+    log.records = [rule(0), rule(5), rule(9)]  # compaction has eaten the rest
+    ours = lander(tmp_path, log)
+    ours.land([rule(0)])
+    ours.land([rule(9)])
+    assert rows(tmp_path, "registry_rules", '"offset"') == [(0,), (5,), (9,)]
+    assert rows(tmp_path, "gaps") == []
+
+
+def test_what_the_group_has_committed_but_the_lake_lacks_is_read_again(tmp_path, log):
+    log.records = [frame(i) for i in range(6)]
+    ours = lander(tmp_path, log, {(FRAMES, 0): 6, (FRAMES, 1): 0})
+    assert ours.owes
+    ours.land([])
+    assert not ours.owes
+    assert rows(tmp_path) == [(0, i) for i in range(6)]
+
+
+def test_what_retention_has_eaten_becomes_one_gap_row(tmp_path, log):
+    log.records, log.begins = [frame(i) for i in range(10)], 6
+    ours = lander(tmp_path, log)
+    ours.land([frame(8)])
+    assert rows(tmp_path) == [(0, i) for i in (6, 7, 8)]
+    assert rows(tmp_path, "gaps", 'topic, partition, "offset", last') == [(FRAMES, 0, 0, 5)]
+    assert ours.done.lost == 6
+
+
+def test_a_gap_met_again_after_a_kill_is_no_second_row(tmp_path, log):
+    log.records, log.begins = [frame(i) for i in range(10)], 6
+
+    def dies(name: str) -> LakeTable:
+        if name == "readings" and LakeTable.open(tmp_path, "gaps").version:
+            raise KeyboardInterrupt
+        return LakeTable.open(tmp_path, name)
+
+    ours = Lander(dies, Fenced, [].extend, log)
+    ours.take([(FRAMES, 0)], IDS, {})
+    ours._tables.clear()
+    with pytest.raises(KeyboardInterrupt):
+        ours.land([frame(8)])
+    assert (total(tmp_path, "gaps"), rows(tmp_path)) == (1, [])
+    lander(tmp_path, log).land([frame(8)])
+    assert total(tmp_path, "gaps") == 1
+    assert rows(tmp_path) == [(0, i) for i in (6, 7, 8)]
+
+
+def test_a_frame_sent_twice_lands_once_and_its_offset_is_absorbed(tmp_path, log):
+    ours = lander(tmp_path, log)
+    ours.land([frame(0, "same"), frame(1, "same")])
+    ours.land([frame(2, "same")])
+    restarted = lander(tmp_path, log)
+    restarted.land([frame(3, "same"), frame(4, "other")])
+    assert rows(tmp_path) == [(0, 0), (0, 4)]
+    assert LakeTable.open(tmp_path, "readings").landed(IDS[FRAMES], FRAMES) == {0: 4}
+    assert restarted.done.doubles == 1
+
+
+def test_a_frame_sent_again_after_two_days_is_another_frame(tmp_path, log):
+    ours = lander(tmp_path, log)
+    ours.land([frame(0, "same")])
+    ours.land([frame(1, "later", at=NOW + 50 * 3_600_000_000)])
+    restarted = lander(tmp_path, log)
+    restarted.land([frame(2, "same", at=NOW + 50 * 3_600_000_000)])
+    assert rows(tmp_path) == [(0, 0), (0, 1), (0, 2)]
+
+
+def test_two_landers_of_one_partition_land_every_frame_once(tmp_path, log):
+    frozen, owner = lander(tmp_path, log), lander(tmp_path, log)
+    frozen.land([frame(0)])
+    owner.land([frame(0), frame(1), frame(2)])
+    frozen.land([frame(1), frame(2), frame(3)])
+    owner.land([frame(3), frame(4)])
+    assert rows(tmp_path) == [(0, i) for i in range(5)]
+    assert total(tmp_path) == 25
+    assert owner.done.fenced + frozen.done.fenced == 3
+
+
+def test_a_rival_s_frames_are_known_after_being_fenced(tmp_path, log):
+    frozen, owner = lander(tmp_path, log), lander(tmp_path, log)
+    owner.land([frame(0, "a"), frame(1, "b")])
+    frozen.land([frame(0, "a"), frame(1, "b"), frame(2, "b"), frame(3, "c")])
+    assert rows(tmp_path) == [(0, 0), (0, 1), (0, 3)]
+
+
+def test_refusals_are_safe_before_their_offset_is_committed(tmp_path, log):
+    refused: list = []
+    ours = lander(tmp_path, log, refused=refused)
+    noise = Record(IDS["commands"], "commands", 0, 0, b"s", b"noise", (), NOW)
+    ours.land([noise, frame(0)])
+    assert [record for _, record in refused] == [noise]
+    assert LakeTable.open(tmp_path, "commands").landed(IDS["commands"], "commands") == {0: 0}
+    assert ours.done.refused == 1
+
+    def broken(_):
+        raise ConnectionError("no broker")
+
+    other = Lander(lambda name: LakeTable.open(tmp_path, name), Fenced, broken, log)
+    other.take(PLACES, IDS, {})
+    with pytest.raises(ConnectionError):
+        other.land([Record(IDS["commands"], "commands", 0, 1, b"s", b"noise", (), NOW)])
+    assert LakeTable.open(tmp_path, "commands").landed(IDS["commands"], "commands") == {0: 0}
+
+
+def test_a_new_log_starts_at_its_own_zero(tmp_path, log):
+    lander(tmp_path, log).land([rule(0), rule(1)])
+    anew = Lander(lambda name: LakeTable.open(tmp_path, name), Fenced, [].extend, log)
+    anew.take(PLACES, {**IDS, RULES: "the broker was started anew"}, {})
+    anew.land([Record("the broker was started anew", RULES, 0, 0, b"r", b"{}", (), NOW)])
+    assert total(tmp_path, "registry_rules") == 3
