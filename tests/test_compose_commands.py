@@ -79,18 +79,20 @@ def until_well(name: str, process: "subprocess.Popen[bytes]", here: Here, patien
         done = subprocess.run(check, env=here.environment(service), capture_output=True, text=True, timeout=30)
         if done.returncode == 0:
             return
-        log = (here.folder / f"{name}.log").read_text("utf-8", "replace")[-3000:]
-        assert process.poll() is None, f"{name} ended with {process.returncode}:\n{log}"
-        assert time.monotonic() < deadline, f"{name} is not well: {done.stderr}\n{log}"
+        assert process.poll() is None, f"{name} ended with {process.returncode}:\n{log_of(name, here)}"
+        assert time.monotonic() < deadline, f"{name} is not well: {done.stderr}\n{log_of(name, here)}"
         time.sleep(0.5)
 
 
-def ended(name: str, process: "subprocess.Popen[bytes]", here: Here) -> None:
+def ends_cleanly(name: str, process: "subprocess.Popen[bytes]") -> bool:
     process.send_signal(signal.SIGTERM)
-    code = process.wait(30)
     # uvicorn closes its connections and then raises the signal again, for its parent to see
     clean = {0, -signal.SIGTERM} if name in ("board", "prefect") else {0}
-    assert code in clean, (here.folder / f"{name}.log").read_text("utf-8", "replace")[-3000:]
+    return process.wait(30) in clean
+
+
+def log_of(name: str, here: Here) -> str:
+    return (here.folder / f"{name}.log").read_text("utf-8", "replace")[-3000:]
 
 
 def killed(process: "subprocess.Popen[bytes]") -> None:
@@ -105,7 +107,7 @@ def test_a_service_starts_is_well_and_ends_when_told(name: str, here: Here) -> N
     process = started(name, here)
     try:
         until_well(name, process, here)
-        ended(name, process, here)
+        assert ends_cleanly(name, process), log_of(name, here)
     finally:
         killed(process)
 
@@ -124,8 +126,8 @@ def test_the_flows_find_their_server(here: Here) -> None:
         until_well("prefect", server, here)
         flows = started("flows", here)
         until_well("flows", flows, here)
-        ended("flows", flows, here)
-        ended("prefect", server, here)
+        assert ends_cleanly("flows", flows), log_of("flows", here)
+        assert ends_cleanly("prefect", server), log_of("prefect", here)
     finally:
         for process in (flows, server):
             if process is not None:
