@@ -15,7 +15,9 @@ ROOT = Path(__file__).parent.parent
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 # written so that this file does not hold them
-MACHINE_PATHS = re.compile(rb"/(?:" + b"|".join([b"wo" + b"rk", b"ro" + b"ot", b"fa" + b"rm", b"ho" + b"me"]) + rb")/[A-Za-z.]")
+MACHINE_PATHS = re.compile(
+    rb"/(?:" + b"|".join([b"wo" + b"rk", b"ro" + b"ot", b"fa" + b"rm", b"ho" + b"me"]) + rb")/[A-Za-z.]"
+)
 REGISTRY_HOSTS = re.compile(
     rb"(?i)(?:" + b"|".join([b"files\\." + b"pythonhosted", b"pypi\\." + b"org", b"registry\\." + b"npmjs"])
     + rb"|arti" + rb"factory|nex" + rb"us[.-]|dev" + rb"pi\.|/sim" + rb"ple/)"
