@@ -1,0 +1,209 @@
+"""Reading the catalogue's YAML files, and everything that can be wrong with them, named by file, entry and field."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.clauses import Clause, Document
+from schemas.conditions import Compare, LookUp, leaves, parse_condition
+from schemas.references import locator
+from schemas.vocabulary import vocabulary
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong: `schemas/catalogue/MEM21.yaml COAL21-5-2 rule.all[0].q: unknown signal 'ch5'`."""
+
+    file: str
+    entry: str
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{' '.join(part for part in (self.file, self.entry, self.field) if part)}: {self.reason}"
+
+
+class CatalogueError(ValueError):
+    """A catalogue that cannot be used. `faults` lists everything found wrong, not the first thing only."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+
+def read_folder(folder: Path) -> tuple[list[Document], list[Clause]]:
+    """Documents and clauses of every `*.yaml` in `folder`, in file and entry order. Raises CatalogueError."""
+    faults: list[Fault] = []
+    documents: dict[str, Document] = {}
+    clauses: dict[str, Clause] = {}
+    files: dict[str, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        document, found = _read_file(path, faults)
+        if document is None:
+            continue
+        if document.id in documents:
+            faults.append(Fault(path.name, document.id, "document.id", f"already in {files[document.id]}"))
+            continue
+        documents[document.id], files[document.id] = document, path.name
+        for clause in found:
+            if clause.id in clauses:
+                faults.append(Fault(path.name, clause.id, "id", f"duplicate, already in {files[clause.id]}"))
+            else:
+                clauses[clause.id], files[clause.id] = clause, path.name
+    if not documents and not faults:
+        faults.append(Fault(str(folder), "", "", "no catalogue file (*.yaml) found"))
+    faults += _between(documents, clauses, files)
+    if faults:
+        raise CatalogueError(faults)
+    return list(documents.values()), list(clauses.values())
+
+
+def _read_file(path: Path, faults: list[Fault]) -> tuple[Document | None, list[Clause]]:
+    try:
+        raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        faults.append(Fault(path.name, "", "", f"not YAML: {' '.join(str(error).split())}"))
+        return None, []
+    if not isinstance(raw, dict) or set(raw) != {"document", "clauses"} or not isinstance(raw["clauses"], list):
+        faults.append(Fault(path.name, "", "", "a file has two keys: document, clauses (a list)"))
+        return None, []
+    document = _model(Document, raw["document"], path.name, "document", faults)
+    clauses: list[Clause] = []
+    for number, entry in enumerate(raw["clauses"]):
+        name = str(entry.get("id", f"clauses[{number}]")) if isinstance(entry, dict) else f"clauses[{number}]"
+        if isinstance(entry, dict) and isinstance(document, Document):
+            entry = {"document_id": document.id, "scope": document.scope, **entry}
+        clause = _model(Clause, entry, path.name, name, faults)
+        if isinstance(clause, Clause):
+            wrong = list(_within(clause, path.name))
+            faults += wrong
+            if not wrong:
+                clauses.append(clause)
+    return (document if isinstance(document, Document) else None), clauses
+
+
+def _model(
+    model: type[Document] | type[Clause], raw: Any, file: str, entry: str, faults: list[Fault]
+) -> Document | Clause | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        faults += [Fault(file, entry, ".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
+        return None
+
+
+def _within(clause: Clause, file: str) -> Iterator[Fault]:
+    """What is wrong with one entry by itself."""
+    words = vocabulary()
+    if not words.industry_ids(clause.industry):
+        yield Fault(file, clause.id, "industry", f"unknown industry {clause.industry!r}")
+    for kind in clause.places:
+        if kind not in words.places:
+            yield Fault(file, clause.id, "places", f"unknown place {kind!r}")
+    for name in clause.needs:
+        if name not in words.signals:
+            yield Fault(file, clause.id, "needs", f"unknown signal {name!r}")
+    if clause.rule is None:
+        if clause.trigger:
+            yield Fault(file, clause.id, "trigger", "a trigger without a rule")
+        return
+    rule, problems = parse_condition(clause.rule, words)
+    yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
+    compared = {(leaf.q, leaf.op) for leaf in leaves(rule)} if rule else set()
+    for number, raw in enumerate(clause.trigger):
+        trigger, problems = parse_condition(raw, words, f"trigger[{number}]")
+        yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
+        if rule and isinstance(trigger, Compare) and (trigger.q, trigger.op) not in compared:
+            yield Fault(file, clause.id, f"trigger[{number}]", f"{trigger.q} {trigger.op} is no comparison of the rule")
+        elif trigger is not None and not isinstance(trigger, Compare):
+            yield Fault(file, clause.id, f"trigger[{number}]", "a trigger is one comparison")
+    if clause.trigger and not clause.places:
+        yield Fault(file, clause.id, "places", "missing: a trigger needs the kinds of place it is read at")
+    if rule is not None:
+        yield from _cases(clause, file)
+
+
+def _cases(clause: Clause, file: str) -> Iterator[Fault]:
+    """A rule has a case that meets it, one that comes close and does not, and one on both sides of every number."""
+    outcomes = {case.expect for case in clause.cases}
+    for expect, meaning in ((True, "meets it"), (False, "comes close and does not")):
+        if expect not in outcomes:
+            yield Fault(file, clause.id, "cases", f"missing: no case that {meaning}")
+    words = vocabulary()
+    for number, case in enumerate(clause.cases):
+        at = f"cases[{number}]"
+        if case.expect not in (True, False, "missing"):
+            yield Fault(file, clause.id, f"{at}.expect", f"true, false or missing, not {case.expect!r}")
+        if sum(each is not None for each in (case.facts, case.series, case.text)) != 1:
+            yield Fault(file, clause.id, at, "exactly one of facts, series, text")
+        for facts in (case.facts or {}, *(case.series or ())):
+            for name in facts:
+                if name not in words.signals and name != "at_s":
+                    yield Fault(file, clause.id, f"{at}.facts.{name}", "unknown signal")
+        if case.place is not None and case.place not in words.places:
+            yield Fault(file, clause.id, f"{at}.place", f"unknown place {case.place!r}")
+    yield from _both_sides(clause, file)
+
+
+def _both_sides(clause: Clause, file: str) -> Iterator[Fault]:
+    """Every number a rule compares with has cases with the signal on either side of it (or at it)."""
+    condition = clause.condition
+    stated = [facts for case in clause.cases for facts in (case.facts or {}, *(case.series or ()))]
+    for leaf in leaves(condition) if condition else ():
+        if isinstance(leaf.v, (LookUp, bool, str, tuple)):
+            continue
+        values = {facts[leaf.q] for facts in stated if isinstance(facts.get(leaf.q), (int, float))}
+        met = {value for value in values if _meets(value, leaf.op, leaf.v)}
+        if not met or met == values:
+            side = "below" if (leaf.op in (">=", ">")) == (met == values) else "above"
+            yield Fault(file, clause.id, "cases", f"missing: no case with {leaf.q} on the {side} side of {leaf.v:g}")
+
+
+def _meets(value: float, op: str, limit: float) -> bool:
+    return {">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}.get(
+        op, (value == limit) == (op == "==")
+    )
+
+
+def _between(documents: dict[str, Document], clauses: dict[str, Clause], files: dict[str, str]) -> Iterator[Fault]:
+    """What is wrong between entries and between documents."""
+    for document in documents.values():
+        replaced = documents.get(document.replaces or "")
+        if document.replaces and replaced is None:
+            yield Fault(files[document.id], "document", "replaces", f"unknown document {document.replaces!r}")
+        elif replaced and (replaced.effective_to is None or replaced.effective_to >= document.effective_from):
+            until, first = replaced.effective_to or "for ever", document.effective_from
+            reason = f"overlapping validity: {replaced.id} is in force until {until}, this list from {first}"
+            yield Fault(files[document.id], "document", "effective_from", reason)
+        if document.effective_to and document.effective_to < document.effective_from:
+            yield Fault(files[document.id], "document", "effective_to", "before effective_from")
+    at: dict[tuple[str, str], str] = {}
+    carried: dict[str, str] = {}
+    for clause in clauses.values():
+        key = (clause.document_id, locator(clause.article))
+        if key in at and not clause.article.startswith("2017 ed."):
+            yield Fault(files[clause.id], clause.id, "article", f"{clause.article} is also the article of {at[key]}")
+        at[key] = clause.id
+        for old in clause.supersedes:
+            earlier = clauses.get(old)
+            if earlier is None:
+                yield Fault(files[clause.id], clause.id, "supersedes", f"unknown clause {old!r}")
+            elif not _after(clause, earlier, documents):
+                reason = f"overlapping validity: {old} is still in force when this clause begins"
+                yield Fault(files[clause.id], clause.id, "supersedes", reason)
+        if clause.continues:
+            first = clause.supersedes[0] if clause.supersedes else ""
+            if not first or first in carried:
+                reason = f"{first} is already continued by {carried[first]}" if first else "without supersedes"
+                yield Fault(files[clause.id], clause.id, "continues", reason)
+            carried[first] = clause.id
+
+
+def _after(clause: Clause, earlier: Clause, documents: dict[str, Document]) -> bool:
+    begins = clause.effective_from or documents[clause.document_id].effective_from
+    ends = earlier.effective_to or documents[earlier.document_id].effective_to
+    return ends is not None and ends < begins

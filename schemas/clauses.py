@@ -1,0 +1,130 @@
+"""What the catalogue is made of: documents, clauses, cases. Authored by hand, so unknown fields are refused."""
+
+import datetime as dt
+import re
+from functools import cached_property
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from schemas.conditions import Compare, Condition, parse_condition
+from schemas.hazards import Measure
+from schemas.model import Message
+from schemas.terms import ClauseKind, Confidence, Scope
+from schemas.vocabulary import vocabulary
+
+_CITED = (
+    (re.compile(r"art\. (\d+)\((\d+)\)"), "第{}条第{}项"),
+    (re.compile(r"art\. (\d+)"), "第{}条"),
+    (re.compile(r"section (\d+) item (\d+)"), "第{}部分第{}项"),
+    (re.compile(r"item (\d+)"), "第{}项"),
+)
+
+
+class Authored(Message):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Document(Authored):
+    """One published list in one edition. In force from `effective_from` to `effective_to`, both days included.
+
+    `aliases` name exactly this edition; `family` is the title that several editions share.
+    """
+
+    id: str = Field(min_length=1)
+    title_zh: str = Field(min_length=1)
+    title_en: str = Field(min_length=1)
+    number: str
+    family: str = ""
+    aliases: tuple[str, ...] = ()
+    industries: tuple[str, ...] = Field(min_length=1)
+    issued: str = ""
+    effective_from: dt.date
+    effective_to: dt.date | None = None
+    replaces: str | None = None
+    scope: tuple[Scope, ...] = (Scope.PRODUCTION, Scope.OPERATION)
+    confidence: Confidence
+    note: str = ""
+    source: str = ""
+
+    def in_force(self, day: dt.date) -> bool:
+        """Whether the list binds on `day` (Asia/Shanghai)."""
+        return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
+
+
+class Case(Authored):
+    """Evidence run through the entry, and what must come out.
+
+    `facts` go through the rule; `series` are facts at seconds from the start, for rules with durations; `text` is a
+    sentence as an inspector writes it, run through the matcher. `expect`: true, false, or missing (cannot evaluate).
+    """
+
+    name: str = Field(min_length=1)
+    facts: dict[str, Any] | None = None
+    series: tuple[dict[str, Any], ...] | None = None
+    text: str | None = None
+    place: str | None = None
+    expect: bool | str
+
+
+class Clause(Authored):
+    """One clause of a list, in our own words.
+
+    `trigger`: the readings that make evaluation worth while (each is one comparison of the rule); without one, only
+    findings are judged by the rule. `places`: kinds of place whose sensors may trigger. `supersedes`: clauses of the
+    earlier edition whose matter this one takes over; `continues`: of several successors, the one that carries on
+    the earlier clause's open hazards. `needs`: what an undecided rule would have to see.
+    """
+
+    id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
+    document_id: str
+    article: str = Field(min_length=1)
+    title_zh: str = Field(min_length=1)
+    title_en: str = Field(min_length=1)
+    industry: str
+    scope: tuple[Scope, ...] = ()
+    effective_from: dt.date | None = None
+    effective_to: dt.date | None = None
+    supersedes: tuple[str, ...] = ()
+    continues: bool = False
+    kind: ClauseKind
+    confidence: Confidence
+    status: str = Field(default="current", pattern="^(current|trial)$")
+    auto_confirm: bool = False
+    conditions: tuple[str, ...] = ()
+    rule: dict[str, Any] | None = None
+    trigger: tuple[dict[str, Any], ...] = ()
+    places: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    evidence_wanted: tuple[str, ...] = ()
+    deadline_days: int | None = Field(default=None, gt=0)
+    measures: tuple[Measure, ...] = ()
+    keywords: tuple[str, ...] = ()
+    note: str = ""
+    source: str = ""
+    cases: tuple[Case, ...] = ()
+
+    @cached_property
+    def article_zh(self) -> str:
+        """The article as it is cited in Chinese: `第5条第2项`."""
+        for form, cited in _CITED:
+            if match := form.fullmatch(self.article):
+                return cited.format(*match.groups())
+        return self.article
+
+    @cached_property
+    def condition(self) -> Condition | None:
+        """The rule as a condition; None if the clause is judged from text or by a person."""
+        return None if self.rule is None else parse_condition(self.rule, vocabulary())[0]
+
+    @cached_property
+    def triggers(self) -> tuple[Compare, ...]:
+        """The triggering comparisons; any of them makes the rule worth evaluating."""
+        parsed = (parse_condition(raw, vocabulary())[0] for raw in self.trigger)
+        return tuple(each for each in parsed if isinstance(each, Compare))
+
+    def reads_at(self, place_kind: str) -> bool:
+        """Whether a sensor at this kind of place may trigger the clause."""
+        return place_kind in self.places or (
+            "any_methane_point" in self.places and any(trigger.q == "ch4_pct" for trigger in self.triggers)
+        )

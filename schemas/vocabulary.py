@@ -1,0 +1,136 @@
+"""The closed vocabulary of the criteria: signals, kinds of place, set-points, industries. Source: vocabulary.yaml."""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+
+from schemas.model import Message
+
+FILE = Path(__file__).parent / "vocabulary.yaml"
+
+
+class Signal(Message):
+    """A fact a rule may ask for. A bool travels in a frame as 0/1, an enum as its position in `values`, from 1."""
+
+    name: str
+    unit: str = "-"
+    type: str = Field(pattern="^(number|count|bool|enum)$")
+    source: str = Field(pattern="^(reading|registry|finding)$")
+    zh: str
+    en: str
+    values: tuple[str, ...] = ()
+    reach: str = Field(default="", pattern="^(place|area)?$")  # how far one sensor speaks; a bool: its area
+
+    @property
+    def area_wide(self) -> bool:
+        return self.reach == "area" or (self.type == "bool" and self.reach != "place")
+
+    def from_reading(self, value: float) -> bool | float | str:
+        """What a reading's number says of this signal. Raises ValueError for an enum position out of range."""
+        if self.type == "bool":
+            return value >= 0.5
+        if self.type == "enum":
+            position = round(value)
+            if not 1 <= position <= len(self.values):
+                raise ValueError(f"{self.name}: {value:g} is no position in {', '.join(self.values)}")
+            return self.values[position - 1]
+        return value
+
+
+class PlaceKind(Message):
+    id: str
+    zh: str
+    en: str
+
+
+class SetPoint(Message):
+    """Methane alarm, cut-off and restore values of a kind of place, %CH4; None: the place has no such value."""
+
+    id: str
+    places: tuple[str, ...]
+    alarm_ge: float
+    cut_ge: float | None
+    restore_lt: float | None
+    missing_is_major: bool
+    zh: str
+    en: str
+
+
+class WindLimit(Message):
+    """Lowest and highest air speed of a kind of place, m/s."""
+
+    id: str
+    places: tuple[str, ...]
+    min: float | None
+    max: float | None
+    zh: str
+    en: str
+
+
+class Industry(Message):
+    id: str
+    zh: str
+    en: str
+    aliases: tuple[str, ...] = ()
+    general: bool = False  # its list binds every industry (fire, special equipment)
+
+
+class Implication(Message):
+    """While `when` is true, so is `then`; `when` being false proves nothing."""
+
+    when: str
+    then: str
+
+
+class Vocabulary:
+    """Look-ups over vocabulary.yaml."""
+
+    def __init__(
+        self, signals: list[Signal], places: list[PlaceKind], setpoints: list[SetPoint],
+        wind_limits: list[WindLimit], industries: list[Industry], implies: list[Implication],
+    ) -> None:  # fmt: skip
+        self.signals = {signal.name: signal for signal in signals}
+        self.places = {place.id: place for place in places}
+        self.setpoints, self.wind_limits = setpoints, wind_limits
+        self.industries = {industry.id: industry for industry in industries}
+        self.proofs: dict[str, tuple[str, ...]] = {}  # signal -> signals whose truth proves it
+        for each in implies:
+            self.proofs[each.then] = (*self.proofs.get(each.then, ()), each.when)
+        self._strictest: dict[tuple[str, str], float | None] = {}
+        for setpoint in setpoints:
+            for kind in setpoint.places:
+                for name in ("alarm_ge", "cut_ge", "restore_lt"):
+                    value, held = getattr(setpoint, name), self._strictest.get((kind, name))
+                    known = [v for v in (value, held) if v is not None]
+                    self._strictest[kind, name] = min(known) if known else None
+
+    def setpoint(self, place_kind: str, name: str) -> tuple[bool, float | None]:
+        """Whether a kind of place has set-point `name` (alarm_ge, cut_ge, restore_lt), and the strictest value.
+
+        (True, None): the table has the place and says it has no such value. (False, None): the table has no such place.
+        """
+        key = (place_kind, name)
+        return (key in self._strictest, self._strictest.get(key))
+
+    def industry_ids(self, text: str) -> tuple[str, ...]:
+        """Industries meant by an id (`coal`, `industry-trade/dust`) or a name (`煤矿`); () if none is known."""
+        text = text.strip()
+        if text.split("/")[0] in self.industries:
+            return (text,)
+        return tuple(i.id for i in self.industries.values() if text and text in (i.zh, i.en, *i.aliases))
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The vocabulary of this installation."""
+    raw = yaml.load(FILE.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    return Vocabulary(
+        [Signal.parse(each) for each in raw["signals"]],
+        [PlaceKind.parse(each) for each in raw["places"]],
+        [SetPoint.parse(each) for each in raw["setpoints"]],
+        [WindLimit.parse(each) for each in raw["wind_limits"]],
+        [Industry.parse(each) for each in raw["industries"]],
+        [Implication.parse(each) for each in raw["implies"]],
+    )

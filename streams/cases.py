@@ -1,0 +1,70 @@
+"""Running the catalogue's cases: evidence through the rule, sentences through the matcher, against `expect`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.conditions import HeldFor
+from schemas.criteria import Case, Catalogue, Clause
+from schemas.vocabulary import vocabulary
+from streams.criteria import Outcome, StatedFacts, evaluate
+from streams.matching import matcher
+from streams.why import explained
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """`got`: true, false, missing. A sentence is true if this clause is ranked first among those in force with it."""
+
+    clause: Clause
+    case: Case
+    got: bool | str
+    why: str
+
+    @property
+    def passed(self) -> bool:
+        return self.got == self.case.expect
+
+
+class _SeriesFacts(StatedFacts):
+    """One point of a series; the timers run on between points."""
+
+    def __init__(self, facts: dict[str, Any], place: str | None, since: dict[HeldFor, float]) -> None:
+        super().__init__({k: v for k, v in facts.items() if k != "at_s"}, place, vocabulary())
+        self._at, self._since = float(facts["at_s"]), since
+
+    def held_s(self, node: HeldFor, now: bool | None) -> float | None:
+        if now is False:
+            self._since.pop(node, None)
+        elif now is True:
+            self._since.setdefault(node, self._at)
+        return self._at - self._since[node] if node in self._since else None
+
+
+def run_cases(catalogue: Catalogue) -> Iterator[CaseResult]:
+    """Every case of every entry, in catalogue order."""
+    for clause in catalogue.clauses.values():
+        for case in clause.cases:
+            yield run_case(catalogue, clause, case)
+
+
+def run_case(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
+    """What the rule or the matcher says of one case."""
+    if case.text is not None:
+        return _read(catalogue, clause, case)
+    outcome = Outcome(None)
+    if clause.condition is not None:
+        if case.facts is not None:
+            outcome = evaluate(clause.condition, StatedFacts(case.facts, case.place, vocabulary()))
+        since: dict[HeldFor, float] = {}
+        for facts in case.series or ():
+            outcome = evaluate(clause.condition, _SeriesFacts(facts, case.place, since))
+    return CaseResult(clause, case, "missing" if outcome.value is None else outcome.value, explained(outcome)[1])
+
+
+def _read(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
+    document = catalogue.document_of(clause)
+    day = clause.effective_from or document.effective_from
+    ranked = matcher(catalogue.in_force(clause.industry, day)).rank(case.text or "", most=3)
+    first = ranked[0].clause.id if ranked else ""
+    return CaseResult(clause, case, first == clause.id, "; ".join(f"{c.clause.id} {c.score}" for c in ranked))

@@ -1,0 +1,195 @@
+"""What an inspector wrote, judged by the list in force on the day: reference first, then facts, then text. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from schemas.conditions import signals_of
+from schemas.criteria import Catalogue, Citation, Clause, Standing
+from schemas.hazards import Evidence, Finding
+from schemas.ids import make_id
+from schemas.references import plain
+from schemas.registry import Place, Site
+from schemas.terms import Confidence, Verdict
+from schemas.times import shanghai_day
+from schemas.vocabulary import vocabulary
+from streams.criteria import Outcome, StatedFacts, evaluate
+from streams.decode import Found
+from streams.judgement import Judgement
+from streams.matching import Candidate, matcher
+from streams.why import cited, explained, named
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A verdict before it is dressed as a Judgement."""
+
+    verdict: Verdict
+    clause: Clause | None
+    why: str
+    why_zh: str
+    missing: tuple[str, ...] = ()
+    candidates: tuple[dict[str, object], ...] = ()
+
+
+_STANDING = {
+    Standing.SUPERSEDED: ("在检查之日已被新标准取代", "was no longer in force on the day of the finding"),
+    Standing.NOT_YET: ("在检查之日尚未施行", "was not yet in force on the day of the finding"),
+    Standing.AMBIGUOUS: ("未指明到具体条款", "names several clauses"),
+    Standing.UNKNOWN: ("在标准中查不到", "names no clause of the catalogue"),
+}
+
+
+class FindingJudge:
+    """Judges findings of one site. The finding's own industry goes before the site's."""
+
+    def __init__(self, site: Site, places: Mapping[str, Place], catalogue: Catalogue) -> None:
+        self.site, self.catalogue = site, catalogue
+        self._places: dict[str, Place] = {}
+        for place in places.values():
+            for name in (place.name, place.place_id, *place.aliases):
+                if name:
+                    self._places.setdefault(plain(name), place)
+
+    def judge(self, item: Found) -> list[Judgement]:
+        """One judgement, or one per clause that the facts meet."""
+        finding = item.finding
+        known, place_id = self._place(finding.place)
+        day = shanghai_day(finding.found_at)
+        evidence = Evidence(
+            evidence_id=finding.finding_id, kind="finding", began_at=finding.found_at, text=finding.text,
+            coordinates=(item.record.coordinate,),
+        )  # fmt: skip
+        return [
+            Judgement(
+                verdict=said.verdict, clause=said.clause, site_id=finding.site_id, place_id=place_id,
+                place=known.name if known else finding.place, evidence=(evidence,), missing=said.missing,
+                candidates=said.candidates, why=said.why, why_zh=said.why_zh, occurred_at=finding.found_at,
+                phase="finding", finding=finding, catalogue_version=self.catalogue.version,
+            )
+            for said in self._say(finding, known, day)
+        ]  # fmt: skip
+
+    def _place(self, text: str) -> tuple[Place | None, str]:
+        """The registry's place that `text` names (the longest name within it), else a stable id of the words."""
+        words = plain(text)
+        if words in self._places:
+            place = self._places[words]
+            return place, place.place_id
+        within = [name for name in self._places if len(name) > 1 and name in words]
+        if within:
+            place = self._places[max(within, key=lambda name: (len(name), name))]
+            return place, place.place_id
+        return None, make_id("place", self.site.site_id, words)
+
+    def _industry(self, finding: Finding) -> str:
+        return next((i for i in (finding.industry, self.site.industry) if vocabulary().industry_ids(i)), "")
+
+    def _say(self, finding: Finding, place: Place | None, day: date) -> list[_Said]:
+        industry = self._industry(finding)
+        if finding.criterion_ref and finding.criterion_ref.strip():
+            return [self._by_reference(finding.criterion_ref, industry, day)]
+        clauses = self.catalogue.in_force(industry, day, general=True)
+        refuted: dict[str, Outcome] = {}
+        if finding.facts:
+            said = self._by_facts(finding, place, clauses, refuted)
+            if said:
+                return said
+        return [self._by_text(finding.text, clauses, refuted, day)]
+
+    def _by_reference(self, reference: str, industry: str, day: date) -> _Said:
+        citation = self.catalogue.cite(reference, industry, day)
+        if citation.standing is Standing.VALID and citation.clause is not None:
+            return self._claimed(reference, citation.clause)
+        return self._questioned(reference, citation, day)
+
+    def _claimed(self, reference: str, clause: Clause) -> _Said:
+        zh, en = cited(clause, self.catalogue.document_of(clause))
+        if clause.confidence is Confidence.LOW:
+            return _Said(
+                Verdict.NEEDS_REVIEW, clause, f"The inspector cites {en}; its text is not confirmed in the catalogue",
+                f"检查人引用{zh}；目录中该条文本未经核实", candidates=({"criterion_id": clause.id, "score": 1.0},),
+            )  # fmt: skip
+        return _Said(
+            Verdict.MAJOR, clause, f"The inspector cites “{reference}”: {en}, in force on the day",
+            f"检查人引用“{reference}”，即{zh}，当日有效",
+        )  # fmt: skip
+
+    def _questioned(self, reference: str, citation: Citation, day: date) -> _Said:
+        zh, en = _STANDING[citation.standing]
+        candidates = tuple({"criterion_id": clause.id, "score": 0.5} for clause in citation.instead[:10])
+        names = "、".join(clause.id for clause in citation.instead[:10])
+        listed = ", ".join(clause.id for clause in citation.instead[:10])
+        return _Said(
+            Verdict.NEEDS_REVIEW, None,
+            f"Reference “{reference}” {en} ({day})" + (f"; in force instead: {listed}" if listed else ""),
+            f"引用“{reference}”{zh}（{day}）" + (f"；当日有效的对应条款：{names}" if names else ""),
+            candidates=candidates,
+        )  # fmt: skip
+
+    def _by_facts(
+        self, finding: Finding, place: Place | None, clauses: tuple[Clause, ...], refuted: dict[str, Outcome]
+    ) -> list[_Said]:
+        """Clauses that the facts meet; else the one that lacks least; what the facts refute goes into `refuted`."""
+        words = vocabulary()
+        facts = StatedFacts(finding.facts, place.kind if place else None, words)
+        undecided: list[tuple[int, Clause, Outcome]] = []
+        met: list[_Said] = []
+        for clause in clauses:
+            condition = clause.condition
+            if condition is None or not signals_of(condition) & finding.facts.keys():
+                continue
+            if place and clause.places and not clause.reads_at(place.kind) and place.kind != "other_workplace":
+                continue
+            outcome = evaluate(condition, facts)
+            if outcome.value is True:
+                met.append(self._met(clause, outcome))
+            elif outcome.value is False:
+                refuted[clause.id] = outcome
+            else:
+                undecided.append((len(outcome.missing), clause, outcome))
+        if met or not undecided:
+            return met
+        undecided.sort(key=lambda each: each[0])
+        return [self._lacking([(clause, outcome) for _, clause, outcome in undecided], facts)]
+
+    def _met(self, clause: Clause, outcome: Outcome) -> _Said:
+        zh, en = cited(clause, self.catalogue.document_of(clause))
+        seen_zh, seen_en = explained(outcome)
+        verdict = Verdict.NEEDS_REVIEW if clause.confidence is Confidence.LOW else Verdict.MAJOR
+        return _Said(verdict, clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing)
+
+    def _lacking(self, undecided: list[tuple[Clause, Outcome]], facts: StatedFacts) -> _Said:
+        clause, outcome = undecided[0]
+        zh, en = cited(clause, self.catalogue.document_of(clause))
+        missing_zh, missing_en = named(outcome.missing)
+        unread = f"; not readable: {', '.join(facts.unreadable)}" if facts.unreadable else ""
+        unread_zh = f"；无法识读：{'、'.join(facts.unreadable)}" if facts.unreadable else ""
+        return _Said(
+            Verdict.CANNOT_EVALUATE, clause, f"{en} cannot be evaluated, not stated: {missing_en}{unread}",
+            f"{zh}无法判定，缺少：{missing_zh}{unread_zh}", missing=outcome.missing,
+            candidates=tuple({"criterion_id": c.id, "missing": list(o.missing)} for c, o in undecided[:5]),
+        )  # fmt: skip
+
+    def _by_text(self, text: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date) -> _Said:
+        ranked = [c for c in matcher(clauses).rank(text) if c.clause.id not in refuted]
+        if not ranked and refuted:
+            clause_id, outcome = next(iter(refuted.items()))
+            clause = self.catalogue.clauses[clause_id]
+            zh, en = cited(clause, self.catalogue.document_of(clause))
+            seen_zh, seen_en = explained(outcome)
+            return _Said(Verdict.NONE, clause, f"{en} is not met: {seen_en}", f"不符合{zh}：{seen_zh}")
+        if not ranked:
+            return _Said(
+                Verdict.NEEDS_REVIEW, None, f"No clause in force on {day} resembles the text",
+                f"{day}有效的条款中没有与文字相近的，待人工判定",
+            )  # fmt: skip
+        return _Said(
+            Verdict.NEEDS_REVIEW, None, f"By its words the text resembles {_listed(ranked)}",
+            f"文字与下列条款相近：{_listed(ranked)}",
+            candidates=tuple({"criterion_id": c.clause.id, "score": c.score} for c in ranked),
+        )  # fmt: skip
+
+
+def _listed(ranked: list[Candidate]) -> str:
+    return "; ".join(f"{c.clause.id} {c.clause.title_zh} {c.score:.2f} ({' '.join(c.words)})" for c in ranked[:3])

@@ -1,0 +1,153 @@
+"""The latest readings of one site's signal-bearing sensors, and how a rule at one sensor sees the others.
+
+Times are UTC microseconds. A reading with unusable quality, or NaN, is held as NaN: the signal is missing, not normal.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.conditions import LookUp
+from schemas.registry import Place, Sensor, Site
+from schemas.vocabulary import Vocabulary
+from streams.criteria import Known, Seen, stated
+
+# A joined signal older than this many of its sensor's periods is no longer known.
+STALE_PERIODS = 10
+SITE_WIDE = 0  # area number of sensors that speak for the whole site (place kind `site`)
+
+
+class SiteSignals:
+    """Sensors are numbered 0..n-1; `area` gives each one's area number, `value` its latest usable value."""
+
+    def __init__(
+        self, site: Site, places: Mapping[str, Place], sensors: Mapping[str, Sensor], words: Vocabulary
+    ) -> None:
+        self.words = words
+        self.site = site
+        self.places = places
+        self.sensors = [s for _, s in sorted(sensors.items()) if s.signal in words.signals and s.place_id in places]
+        self.index = {sensor.sensor_id: i for i, sensor in enumerate(self.sensors)}
+        self.area_numbers: dict[str, int] = {"": SITE_WIDE}
+        self.area = np.array([self._area(places[s.place_id]) for s in self.sensors], "int64")
+        n = len(self.sensors)
+        self.last_us = np.full(n, -1, "int64")
+        self.value = np.full(n, np.nan)
+        self.row = np.full(n, -1, "int64")
+        self.alarmed = np.zeros(n, "uint8")  # the site's own system marked the latest reading as alarming
+        self.frame = np.full(n, "", object)  # coordinate of the frame that carried the latest reading
+        self._at_place: dict[tuple[str, str], list[int]] = {}
+        self._in_area: dict[tuple[int, str], list[int]] = {}
+        for i, sensor in enumerate(self.sensors):
+            self._at_place.setdefault((sensor.place_id, sensor.signal), []).append(i)
+            self._in_area.setdefault((int(self.area[i]), sensor.signal), []).append(i)
+
+    def _area(self, place: Place) -> int:
+        if place.kind == "site":
+            return SITE_WIDE
+        # a place without an area is an area of its own
+        name = f"area {place.area}" if place.area else f"place {place.place_id}"
+        return self.area_numbers.setdefault(name, len(self.area_numbers))
+
+    def take(
+        self, sensors: npt.NDArray[np.int64], us: npt.NDArray[np.int64], values: npt.NDArray[np.float64],
+        rows: npt.NDArray[np.int64], alarmed: npt.NDArray[np.uint8], frame: str,
+    ) -> None:  # fmt: skip
+        """Hold readings as the latest; given in time order, the first of equal times last (see classify)."""
+        self.last_us[sensors] = us
+        self.value[sensors] = values
+        self.row[sensors] = rows
+        self.alarmed[sensors] = alarmed
+        self.frame[sensors] = frame
+
+    def coordinate(self, i: int) -> str:
+        return f"{self.frame[i]}/{self.row[i]}"
+
+    def known(self, i: int, at_us: int) -> Known | None:
+        """The latest value of sensor i as its signal has it, on the sensor's resolution; None if unusable or stale."""
+        value, sensor = self.value[i], self.sensors[i]
+        if np.isnan(value) or at_us - self.last_us[i] > STALE_PERIODS * sensor.period_s * 1_000_000:
+            return None
+        signal = self.words.signals[sensor.signal]
+        if signal.type == "number":
+            return float(round(round(value / sensor.resolution) * sensor.resolution, 9))
+        try:
+            return signal.from_reading(float(value))
+        except ValueError:
+            return None
+
+    def joined(self, signal: str, i: int, at_us: int) -> tuple[Known | None, tuple[int, ...]]:
+        """`signal` as seen from sensor i, and the sensors it was read from: its place or area, then the whole site.
+
+        Of several sensors the one that says most counts (any on, most people); if none says anything and one cannot be
+        seen, the signal is missing.
+        """
+        sensor = self.sensors[i]
+        if sensor.signal == signal:
+            return self.known(i, at_us), (i,)
+        area = self._in_area.get((int(self.area[i]), signal), [])
+        nearest = (
+            area if self.words.signals[signal].area_wide else self._at_place.get((sensor.place_id, signal)) or area
+        )
+        nearest = area or self._in_area.get((SITE_WIDE, signal), [])
+        values = [(self.known(j, at_us), j) for j in nearest]
+        telling = [(value, j) for value, j in values if value]
+        if telling:
+            most = max(value for value, _ in telling)
+            return most, tuple(j for value, j in telling if value == most)
+        if values and all(value is not None for value, _ in values):
+            return values[0][0], tuple(j for _, j in values)
+        return (None, ()) if values else (self.registered(signal, sensor.place_id), ())
+
+    def registered(self, signal: str, place_id: str) -> Known | None:
+        """What the registry says of `signal` at a place, or of the site."""
+        for record in (self.places.get(place_id), self.site):
+            raw = (record.model_extra or {}).get(signal) if record else None
+            if raw is not None:
+                return stated(self.words.signals[signal], raw)
+        return None
+
+    def read(self, signal: str, i: int, at_us: int) -> tuple[Seen | None, tuple[int, ...]]:
+        """`signal` at sensor i, or a signal that proves it, with the sensors it was read from."""
+        value, sensors = self.joined(signal, i, at_us)
+        if value is not None:
+            return Seen(value, signal), sensors
+        for proof in self.words.proofs.get(signal, ()):
+            proved, sensors = self.joined(proof, i, at_us)
+            if proved is True:
+                return Seen(True, proof), sensors
+        if signal == "alarm_raised" and self.alarmed[i]:
+            return Seen(True, self.sensors[i].signal), (i,)  # an unset bit proves nothing: not every source sets it
+        return None, ()
+
+    def limit(self, lookup: LookUp, i: int) -> tuple[bool, float | None]:
+        """The limit that a look-up names at sensor i's place."""
+        place_id = self.sensors[i].place_id
+        if lookup.source == "setpoint":
+            return self.words.setpoint(self.places[place_id].kind, lookup.name)
+        value = self.registered(lookup.signal, place_id)
+        return (False, None) if value is None else (True, float(value))
+
+    def memory(self) -> dict[str, Any]:
+        """sensor_id -> [us, value or None, frame number, row, alarm bit], and the frames' coordinates."""
+        frames: dict[str, int] = {}
+        held: dict[str, list[Any]] = {}
+        for sensor_id, i in self.index.items():
+            if self.last_us[i] >= 0:
+                value = None if np.isnan(self.value[i]) else float(self.value[i])
+                number = frames.setdefault(self.frame[i], len(frames))
+                held[sensor_id] = [int(self.last_us[i]), value, number, int(self.row[i]), int(self.alarmed[i])]
+        return {"sensors": held, "frames": list(frames)}
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        frames = memory.get("frames", [])
+        for sensor_id, (us, value, frame, row, alarmed) in memory.get("sensors", {}).items():
+            i = self.index.get(sensor_id)
+            if i is not None:
+                self.last_us[i], self.row[i], self.frame[i], self.alarmed[i] = us, row, frames[frame], alarmed
+                self.value[i] = np.nan if value is None else value
+
+    def sensor_ids(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        return tuple(self.sensors[i].sensor_id for i in sorted(set(numbers)))
