@@ -48,6 +48,7 @@ def do(
     if show:
         _list(out, as_json=json)
         return
+    past = occurred_at or None
     try:
         row = command_kind(kind)
         if not target:
@@ -146,8 +147,10 @@ def _list(out: Console, *, as_json: bool) -> None:
         ]  # fmt: skip
         out.out(orjson.dumps(rows).decode())
         return
-    table = Table("KIND", "target", "does", "fields of --data (* required)", "roles", box=None, pad_edge=False)
+    table = Table("KIND", "does", box=None, pad_edge=False)
+    table.add_column("fields of --data (* required)", overflow="fold")
+    table.add_column("roles", overflow="fold")
     for name, row in COMMANDS.items():
         fields = ", ".join(f"{field}{'*' * required}" for field, required in _fields(row))
-        table.add_row(name, row.target, f"{row.zh} {row.en}", fields or "-", ", ".join(sorted(row.roles)))
+        table.add_row(name, f"{row.zh} {row.en}", fields or "-", ", ".join(sorted(row.roles)))
     out.print(table)

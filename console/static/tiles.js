@@ -55,11 +55,11 @@ function card(kpi) {
   if (!row) return el("div", { class: "tile kpi none" }, head, el("p", { class: "sub" }, t("kpi.never")));
   const value = row.value === null ? t("kpi.not_enough") : isShare(kpi) ? `${(row.value * 100).toFixed(1)} %` : String(row.value);
   const share = isShare(kpi) && row.den !== null ? t("kpi.of", { num: row.num ?? "–", den: row.den }) : "";
-  const said = [kpi[lang] || name, kpi.target && t("kpi.target", { target: kpi.target }), share].filter(Boolean).join(" · ");
+  const said = [kpi[lang] || name, kpi.target && t("kpi.target", { target: kpi.target }), share, t("kpi.as_of", { day: day(row.as_of) })].filter(Boolean).join(" · ");
   return el(
     "div", { class: "tile kpi", title: said },
     head,
     el("p", { class: row.value === null ? "big word" : "big" }, value),
-    el("p", { class: "sub" }, el("span", {}, share), el("span", {}, t("kpi.as_of", { day: day(row.as_of).slice(5) }))),
+    el("p", { class: "sub" }, share ? el("span", {}, share) : null, el("span", {}, share ? day(row.as_of).slice(5) : t("kpi.as_of", { day: day(row.as_of).slice(5) }))),
   );
 }
