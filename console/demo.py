@@ -167,14 +167,15 @@ def _live(
 
 def _drain(settings: Settings, servers: str, supervisor: Supervisor, patience_s: float = 300) -> None:
     """Wait until processing has absorbed and landing has landed everything that stands in the log."""
-    from console.summary import landing_lag
+    from console.summary import Landed
     from streams.lag import processing_lag
 
     deadline = time.monotonic() + patience_s
+    landed = Landed(settings.data, servers)
     while time.monotonic() < deadline and not supervisor.failed():
-        if processing_lag(servers) == 0 and landing_lag(settings.data, servers) == 0:
+        if processing_lag(servers) == 0 and landed.lag() == 0:
             return
-        time.sleep(0.2)
+        time.sleep(0.5)
     talk.print("[yellow]not everything had landed when the demo ended[/yellow]; it will at the next start")
 
 

@@ -36,7 +36,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="one JSON object
 
 def gather(settings: Settings) -> dict[str, Any]:
     """Everything `status` shows, from the broker and the lake. Raises NotConnected."""
-    from console.summary import landing_lag
+    from console.summary import Landed
     from streams.connect import bootstrap_servers, ensure_topics, is_embedded
     from streams.lag import absorbed, processing_lag, true_ends
 
@@ -50,7 +50,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "broker": servers,
         "broker_kind": "embedded" if is_embedded(settings) else "kafka",
         "processing_lag": processing_lag(servers),
-        "landing_lag": landing_lag(settings.data, servers),
+        "landing_lag": Landed(settings.data, servers).lag(),
         "newest_step_age_s": None if age is None else round(age, 1),
         "stale": age is None or age > STALE_S,
         "records": _sum_by_topic(ends),

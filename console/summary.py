@@ -37,11 +37,15 @@ def summary(data: Path, servers: str) -> dict[str, Any]:
     return found
 
 
-def landing_lag(data: Path, servers: str) -> int:
-    """Records of all topics that stand in the log and have not landed."""
-    logs = log_ids(servers)
-    ends = true_ends(servers, topics())
-    landed = {
-        name: LakeTable.open(data / "lake", topic.table).landed(logs[name], name) for name, topic in topics().items()
-    }
-    return sum(max(0, end - 1 - landed[tp.topic].get(tp.partition, -1)) for tp, end in ends.items())
+class Landed:
+    """How far landing is behind. Keeps the tables open: asking again costs only what was committed since."""
+
+    def __init__(self, data: Path, servers: str) -> None:
+        self._servers, self._logs = servers, log_ids(servers)
+        self._tables = {name: LakeTable.open(data / "lake", topic.table) for name, topic in topics().items()}
+
+    def lag(self) -> int:
+        """Records of all topics that stand in the log and have not landed."""
+        ends = true_ends(self._servers, topics())
+        landed = {name: table.landed(self._logs[name], name) for name, table in self._tables.items()}
+        return sum(max(0, end - 1 - landed[tp.topic].get(tp.partition, -1)) for tp, end in ends.items())

@@ -7,7 +7,9 @@ from kafka import TopicPartition
 from schemas.steps import Step
 from schemas.topics import SITE_PARTITIONS, inputs
 from streams.connect import consumer, log_ids
-from streams.reader import all_partitions, read_to_end
+from streams.reader import all_partitions, near_end, read_to_end
+
+_RECENT_STEPS = 50  # the last record is wanted; the embedded broker's idea of the end is a batch too early
 
 
 def true_ends(servers: str, names: Iterable[str]) -> dict[TopicPartition, int]:
@@ -33,7 +35,8 @@ def absorbed(servers: str) -> dict[TopicPartition, int]:
     """The last offset of every input that processing has absorbed, from the newest step records; -1 = nothing yet."""
     logs = log_ids(servers)
     newest: dict[int, Step] = {}
-    for record in read_to_end(servers, only=[TopicPartition("processing.steps", p) for p in range(SITE_PARTITIONS)]):
+    steps = [TopicPartition("processing.steps", p) for p in range(SITE_PARTITIONS)]
+    for record in read_to_end(servers, only=steps, start=near_end(servers, steps, _RECENT_STEPS)):
         step = Step.parse(record.value or b"{}")
         if record.partition not in newest or newest[record.partition].step <= step.step:
             newest[record.partition] = step

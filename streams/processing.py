@@ -92,7 +92,7 @@ def make_app(settings: Settings) -> faust.App:
     @app.on_worker_init.connect
     def quiet(*_: Any, **__: Any) -> None:
         for name in QUIET:
-            logging.getLogger(name).setLevel(logging.WARNING)
+            logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
 
     return app
 
@@ -143,7 +143,7 @@ def main(settings: Settings) -> None:
     """Run one worker until SIGTERM. Its exit code is 0 only after a clean stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
     app = make_app(settings)
     worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()

@@ -55,6 +55,15 @@ def read_to_end(
         reader.close()
 
 
+def near_end(servers: str, partitions: Iterable[TopicPartition], count: int) -> dict[TopicPartition, int]:
+    """For each partition the offset `count` before its end as the broker gives it, or 0: where its last records begin."""
+    reader = consumer(servers)
+    try:
+        return {tp: max(0, end - count) for tp, end in reader.end_offsets(list(partitions)).items()}
+    finally:
+        reader.close()
+
+
 def read_range(servers: str, partition: TopicPartition, first: int, beyond: int) -> tuple[list[Record], int]:
     """Records with offsets in [first, beyond), and the offset from which the log still has them.
 

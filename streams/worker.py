@@ -15,9 +15,9 @@ from schemas.frames import decode_frame
 from schemas.model import Refused
 from schemas.settings import Settings
 from streams.admission import times_us
-from streams.connect import bootstrap_servers, consumer, log_ids
+from streams.connect import bootstrap_servers, log_ids
 from streams.decode import Record
-from streams.reader import Tail, read_range, read_to_end
+from streams.reader import Tail, near_end, read_range, read_to_end
 from streams.registry import REGISTRY_TOPICS, Registry
 from streams.step import Context, Emitted, PartitionState, run_step
 
@@ -55,7 +55,7 @@ class Worker:
         self.tail.caught_up.wait(60)
         states = {number: PartitionState(number) for number in numbers}
         steps = [TopicPartition("processing.steps", number) for number in states]
-        for record in read_to_end(self.servers, only=steps, start=self._recent(steps)):
+        for record in read_to_end(self.servers, only=steps, start=near_end(self.servers, steps, _RECENT_STEPS)):
             states[record.partition].restore_step(record)
         kept = [TopicPartition(name, number) for name in STATE_TOPICS for number in states]
         for record in read_to_end(self.servers, only=kept):
@@ -64,13 +64,6 @@ class Worker:
             # what another log absorbed says nothing about this one: the topic was created anew
             state.absorbed = {t: r for t, r in state.absorbed.items() if r.log_id == self.logs[t]}
         return states
-
-    def _recent(self, steps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        reader = consumer(self.servers)
-        try:
-            return {tp: max(0, end - _RECENT_STEPS) for tp, end in reader.end_offsets(steps).items()}
-        finally:
-            reader.close()
 
     def contiguous(self, records: Sequence[Record]) -> list[Record]:
         """Without what is absorbed already, with what Faust jumped over read again. Blocking if there is a gap."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from console.summary import landing_lag
+from console.summary import Landed
 from streams.broker import Broker
 from streams.lag import processing_lag
 
@@ -29,6 +29,7 @@ class Installation:
             **os.environ, "QINGLING_KAFKA": broker.servers, "QINGLING_DATA": str(data), "QINGLING_FLUSH_S": "0.5",
             **environment,
         }  # fmt: skip
+        self._landed: Landed | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *arguments: str) -> None:
@@ -66,7 +67,9 @@ class Installation:
             time.sleep(0.2)
 
     def drained(self) -> bool:
-        return processing_lag(self.broker.servers) == 0 and landing_lag(self.data, self.broker.servers) == 0
+        if self._landed is None:
+            self._landed = Landed(self.data, self.broker.servers)
+        return processing_lag(self.broker.servers) == 0 and self._landed.lag() == 0
 
     def logs(self) -> str:
         return "\n".join(
