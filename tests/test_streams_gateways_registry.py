@@ -90,6 +90,6 @@ def test_a_real_mines_sensor_export_is_read_whole(real_series):
     sensors = [Sensor.parse(record.value) for record, _ in found if record.topic == "registry.sensors"]
     assert len(sensors) == 305
     assert len({sensor.sensor_id for sensor in sensors}) == 304
-    assert all(sensor.alarm_low is None for sensor in sensors)
+    assert {s.signal: s.alarm_low for s in sensors if s.alarm_low is not None} == {"temp_c": 2.0}
     assert {limit for s in sensors if s.signal == "ch4_pct" for limit in [s.alarm_high]} == {0.5, 0.75, 1.0, 1.5}
     assert sum(s.signal == "ch4_pct" for s in sensors) == 143
