@@ -21,7 +21,7 @@ from console.audit import Audit
 from console.commands import Desk
 from console.identity import Identity, read_key
 from console.live import Live
-from console.office import Office, make_templates
+from console.office import ANSWER_S, Office, make_templates
 from console.security import LOOPBACK, Doors
 from schemas.settings import Settings
 from streams.connect import NotConnected, bootstrap_servers
@@ -30,10 +30,13 @@ STATIC = Path(__file__).parent / "static"
 
 
 def create_app(
-    settings: Settings, servers: str, *, live: Live | None = None, hosts: Sequence[str] = (), writable: bool = True
+    settings: Settings, servers: str, *, hosts: Sequence[str] = (), writable: bool = True, answer_s: float = ANSWER_S
 ) -> Starlette:
-    """The app over the broker `servers`. It answers to loopback names and `hosts`; `writable` False refuses actions."""
-    live = live or Live(servers, data_clock=settings.clock == "data")
+    """The app over the broker `servers`. It answers to loopback names and `hosts`; `writable` False refuses actions.
+
+    `answer_s`: how long a command may take to be answered before the browser is told that nobody answered.
+    """
+    live = Live(servers, data_clock=settings.clock == "data")
     identity = Identity(read_key(settings.run / "board.key"))
     desk = Desk(servers, Audit(settings.data / "audit.jsonl"), live.answers)
 
@@ -52,7 +55,7 @@ def create_app(
         exception_handlers={HTTPException: pages.failed, Exception: pages.failed},
         lifespan=lifespan,
     )
-    app.state.office = Office(settings, live, desk, identity, writable, _version(), make_templates())
+    app.state.office = Office(settings, live, desk, identity, writable, _version(), make_templates(), answer_s)
     return app
 
 
