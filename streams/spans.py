@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from schemas.clauses import Clause
 from schemas.conditions import Compare, HeldFor, LookUp
 from streams.criteria import OPERATORS, Outcome, Seen, evaluate, timers_of
@@ -16,7 +14,10 @@ MAJOR, UNDECIDED = "major", "undecided"
 
 @dataclass(frozen=True)
 class Span:
-    """`first`, `peaked`, `last` are coordinates of readings. `support`: signals whose values made the rule true."""
+    """`first`, `peaked`, `last` are coordinates of readings.
+
+    `holders` are the trigger sensors by which it was last seen, `support` the signals whose values made the rule true.
+    """
 
     state: str
     began_us: int
@@ -25,6 +26,7 @@ class Span:
     peaked: str
     last: str
     sensor_ids: tuple[str, ...]
+    holders: tuple[str, ...] = ()
     support: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -125,56 +127,63 @@ class Watch:
             return
         triggered = {i: self.triggered(i, at_us) for i in self.sensors}
         looked = [i for i, on in triggered.items() if on or any(sensor == i for sensor, _ in self.since)]
-        best: tuple[Outcome, _SensorFacts] | None = None
+        seen: list[tuple[Outcome, _SensorFacts]] = []
         for i in looked:
             facts = _SensorFacts(self, i, at_us)
-            outcome = evaluate(self.clause.condition, facts) if self.clause.condition else Outcome(False)
-            if best is None or _rank(outcome) > _rank(best[0]):
-                best = outcome, facts
-        if best is None or best[0].value is False:
-            # a trigger sensor that has gone blind neither holds nor refutes what it showed
-            if not (self.span and any(on is None for on in triggered.values())):
-                yield from self._end(at_us, best[0] if best else Outcome(False))
-        elif best[0].value is True:
-            yield from self._hold(at_us, *best)
-        else:
-            yield from self._doubt(at_us, *best)
+            seen.append((evaluate(self.clause.condition, facts) if self.clause.condition else Outcome(False), facts))
+        for value, say in ((True, self._hold), (None, self._doubt)):
+            # a blind sensor whose timer runs is looked at, but nothing is doubted on its account
+            if alike := [each for each in seen if each[0].value is value and triggered[each[1].sensor]]:
+                yield from say(at_us, *alike[0], [facts.sensor for _, facts in alike])
+                return
+        if not self._blind(triggered):
+            yield from self._end(at_us, seen[0][0] if seen else Outcome(False))
 
-    def _hold(self, at_us: int, outcome: Outcome, facts: _SensorFacts) -> Iterator[Change]:
-        signals, i = self.signals, facts.sensor
-        coordinate, value = signals.coordinate(i), float(signals.value[i])
+    def _blind(self, triggered: dict[int, bool | None]) -> bool:
+        """Whether a sensor by which the span was seen has gone blind: it neither holds nor refutes what it showed."""
+        holders = (self.signals.index.get(name, -1) for name in self.span.holders) if self.span else ()
+        return any(i in triggered and triggered[i] is None for i in holders)
+
+    def _hold(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
+        signals = self.signals
         shown = [j for leaf in outcome.decided for j in facts.read_from.get(leaf.source, ())]
-        seen_by = signals.sensor_ids([i, *shown])
         support = tuple(dict.fromkeys(leaf.source for leaf in outcome.decided if leaf.source))
+        ids = signals.sensor_ids([*sensors, *shown])
+        holders = signals.sensor_ids(sensors)
+        coordinate = signals.coordinate(facts.sensor)
         if self.span is None or self.span.state != MAJOR:
-            self.span = Span(MAJOR, at_us, value, coordinate, coordinate, coordinate, seen_by, support, outcome.missing)
+            span = Span(MAJOR, at_us, None, coordinate, coordinate, coordinate, ids, holders, support, outcome.missing)
+            self.span = self._peaked(span, sensors)
             yield Change("began", self.span, outcome, at_us)
             return
-        span = replace(self.span, last=coordinate, support=support)
-        if set(seen_by) - set(span.sensor_ids):
-            span = replace(span, sensor_ids=tuple(sorted({*span.sensor_ids, *seen_by})))
-        if span.peak is None or self._beyond(i, value, span.peak):
-            span = replace(span, peak=value, peaked=coordinate)
-        self.span = span
+        ids = tuple(sorted({*self.span.sensor_ids, *ids}))
+        span = replace(self.span, last=coordinate, sensor_ids=ids, holders=holders, support=support)
+        self.span = self._peaked(span, sensors)
+
+    def _peaked(self, span: Span, sensors: list[int]) -> Span:
+        for i in sensors:
+            value = float(self.signals.value[i])
+            if value == value and (span.peak is None or self._beyond(i, value, span.peak)):
+                span = replace(span, peak=value, peaked=self.signals.coordinate(i))
+        return span
 
     def _beyond(self, i: int, value: float, peak: float) -> bool:
         low = any(trigger.op in ("<", "<=") for trigger, _ in self.triggers_of(i))
         return value < peak if low else value > peak
 
-    def _doubt(self, at_us: int, outcome: Outcome, facts: _SensorFacts) -> Iterator[Change]:
+    def _doubt(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
         """The rule cannot be decided. What proved it may only have gone blind: then the span stays open."""
+        holders = self.signals.sensor_ids(sensors)
         if self.span and self.span.state == UNDECIDED:
+            self.span = replace(self.span, holders=holders)
             return
-        if self.span and any(facts.watch.signals.read(s, facts.sensor, at_us)[0] is None for s in self.span.support):
+        if self.span and any(self.signals.read(s, facts.sensor, at_us)[0] is None for s in self.span.support):
             return
         yield from self._end(at_us, outcome)
-        coordinate = self.signals.coordinate(facts.sensor)
-        value = float(self.signals.value[facts.sensor])
-        ids = self.signals.sensor_ids([facts.sensor])
-        self.span = Span(
-            UNDECIDED, at_us, None if np.isnan(value) else value, coordinate, coordinate, coordinate, ids, (),
-            outcome.missing,
-        )  # fmt: skip
+        at = self.signals.coordinate(facts.sensor)
+        self.span = self._peaked(
+            Span(UNDECIDED, at_us, None, at, at, at, holders, holders, (), outcome.missing), sensors
+        )
         yield Change("undecided", self.span, outcome, at_us)
 
     def _end(self, at_us: int, outcome: Outcome) -> Iterator[Change]:
@@ -193,13 +202,9 @@ class Watch:
     def restore(self, memory: dict[str, Any]) -> None:
         held = memory["span"]
         if held:
-            lists = {name: tuple(held[name]) for name in ("sensor_ids", "support", "missing")}
+            lists = {name: tuple(held[name]) for name in ("sensor_ids", "holders", "support", "missing")}
             self.span = Span(**{**held, **lists})
         for sensor_id, timer, us in memory["since"]:
             i = self.signals.index.get(sensor_id)
             if i in self.sensors and timer < len(self.timers):
                 self.since[i, timer] = us
-
-
-def _rank(outcome: Outcome) -> int:
-    return 2 if outcome.value is True else 1 if outcome.value is None else 0
