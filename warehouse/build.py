@@ -1,11 +1,14 @@
 """One DuckDB file made from the lake: dimensions and marts as tables, big facts as views over named Parquet files."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
+import orjson
 
+from schemas.kpis import KpiRow
+from warehouse.snapshot import daily_rows, today
 from warehouse.views import (
     SQL,
     Source,
@@ -22,7 +25,7 @@ from warehouse.views import (
 BIG_FACTS = frozenset({"readings", "processing_steps"})
 
 
-def build_file(path: Path, sources: Mapping[str, Source], built_at: dt.datetime) -> dict[str, int]:
+def build_file(path: Path, sources: Mapping[str, Source], built_at: dt.datetime, clock: str = "wall") -> dict[str, int]:
     """Write the DuckDB file `path` over `sources`; returns the rows of every table and view.
 
     The file is checkpointed and closed, not yet fsynced. On any error nothing is left of it.
@@ -44,6 +47,7 @@ def build_file(path: Path, sources: Mapping[str, Source], built_at: dt.datetime)
                 _copy_comments(con, name)
         define_facts(con)
         rows = {name: _count(con, name) for name in view_names()}
+        rows["kpi_snapshot"] = _kpi_table(con, daily_rows(con, today(con, clock)))
         _manifest_table(con, sources, rows, built_at)
         con.execute("CHECKPOINT build")
         con.execute("USE memory")
@@ -54,6 +58,21 @@ def build_file(path: Path, sources: Mapping[str, Source], built_at: dt.datetime)
         raise
     con.close()
     return rows
+
+
+def _kpi_table(con: duckdb.DuckDBPyConnection, rows: Iterable[KpiRow]) -> int:
+    """The day's KPI rows, computed over this very build."""
+    con.execute((SQL / "snapshot.sql").read_text("utf-8"))
+    values = [
+        (
+            row.kpi_id, orjson.dumps(row.group).decode(), row.as_of, *row.window, row.num, row.den, row.value,
+            row.excluded, row.data_as_of, orjson.dumps(row.detail).decode(),
+        )
+        for row in rows
+    ]  # fmt: skip
+    if values:
+        con.executemany("INSERT INTO kpi_snapshot VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    return len(values)
 
 
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:

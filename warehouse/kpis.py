@@ -96,19 +96,23 @@ class HazardsAt:
         self, by: Sequence[str] = (), window: Window | None = None, kpis: Iterable[str] | None = None
     ) -> list[KpiRow]:
         """The rows of `kpis` (default: all) for every group of `by`; `()` is everything. Raises Refused."""
-        unknown = [name for name in by if name not in GROUPS]
+        return self.rows_of([by], window, kpis)
+
+    def rows_of(
+        self, groupings: Sequence[Sequence[str]], window: Window | None = None, kpis: Iterable[str] | None = None
+    ) -> list[KpiRow]:
+        """The rows of `kpis` for several groupings, each KPI asked once. Raises Refused."""
+        unknown = sorted({name for by in groupings for name in by} - set(GROUPS))
         if unknown:
             raise Refused("by", f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
         span = clipped(window, self.as_of)
-        self._group(by)
-        return [row for kpi_id in (kpi_ids() if kpis is None else kpis) for row in self._rows(kpi_id, by, span)]
-
-    def _group(self, by: Sequence[str]) -> None:
-        """`hazard_facts` = the facts with their group `grp`; "everything" exists even without a hazard."""
         sql = (SQL / "kpis" / "_groups.sql").read_text("utf-8")
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE hazard_facts AS {sql}", {"by": list(by)})
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE hazard_facts AS {sql}", {"groupings": [list(by) for by in groupings]}
+        )
+        return [row for kpi_id in (kpi_ids() if kpis is None else kpis) for row in self._rows(kpi_id, span)]
 
-    def _rows(self, kpi_id: str, by: Sequence[str], window: Window) -> list[KpiRow]:
+    def _rows(self, kpi_id: str, window: Window) -> list[KpiRow]:
         sql = kpi_sql(kpi_id)
         values = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
         wanted = self._con.extract_statements(sql)[0].named_parameters
@@ -117,11 +121,11 @@ class HazardsAt:
         rows = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
         return [
             KpiRow(
-                kpi_id=kpi_id, group=dict(zip(by, row["grp"], strict=True)), as_of=self.as_of, window=window,
-                num=row["num"], den=row["den"], value=_value(row), excluded=row["excluded"], data_as_of=self.data_as_of,
-                detail=_plain(row.get("detail") or {}),
+                kpi_id=kpi_id, group=dict(zip(row["grp"]["names"], row["grp"]["codes"], strict=True)), as_of=self.as_of,
+                window=window, num=row["num"], den=row["den"], value=_value(row), excluded=row["excluded"],
+                data_as_of=self.data_as_of, detail=_plain(row.get("detail") or {}),
             )
-            for row in sorted(rows, key=lambda row: row["grp"])
+            for row in sorted(rows, key=lambda row: (row["grp"]["names"], row["grp"]["codes"]))
         ]  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def publish(data: Path | None = None, keep: int = KEEP) -> Build:
         building.unlink(missing_ok=True)
         sources = current(settings.lake)
         built_at = dt.datetime.now(SHANGHAI)
-        rows = build_file(building, sources, built_at)
+        rows = build_file(building, sources, built_at, settings.clock)
         path = folder / f"warehouse-{number}.duckdb"
         _write_manifest(path.with_suffix(".json"), number, built_at, sources, rows)
         _sync(building)

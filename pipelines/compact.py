@@ -1,0 +1,27 @@
+"""Job `compact`: merge small files, checkpoint, delete files that neither a reader nor a kept build can need."""
+
+from typing import Any
+
+from schemas.settings import Settings
+from schemas.tables import TABLES
+from warehouse.lake import LakeTable
+from warehouse.publish import kept_files
+
+RETENTION_HOURS = 24  # no query runs longer
+
+
+def compact_lake(settings: Settings, retention_hours: int = RETENTION_HOURS) -> dict[str, Any]:
+    """`{table: {files_before, files_after, deleted}}` of every table that exists; safe beside readers and writers."""
+    done = {}
+    for name in TABLES:
+        if not LakeTable.exists(settings.lake, name):
+            continue
+        table = LakeTable.open(settings.lake, name)
+        merged = table.compact()
+        if merged.files_before:
+            table.checkpoint()
+        deleted = table.vacuum(kept_files(settings.data), retention_hours=retention_hours)
+        done[name] = {
+            "files_before": merged.files_before, "files_after": merged.files_after, "deleted": len(deleted)
+        }  # fmt: skip
+    return done

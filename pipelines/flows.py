@@ -1,0 +1,28 @@
+"""The jobs as Prefect flows. The settings come from the environment, as everywhere."""
+
+from typing import Any
+
+from prefect import flow
+
+from pipelines.compact import compact_lake
+from pipelines.kpis import send_kpis
+from pipelines.publish import publish_warehouse
+from schemas.settings import Settings
+
+
+@flow(name="warehouse-publish", retries=1, retry_delay_seconds=10, persist_result=False)
+def warehouse_publish() -> dict[str, Any]:
+    """发布数据仓库 Build warehouse.duckdb from the lake and swap it in."""
+    return publish_warehouse(Settings())
+
+
+@flow(name="kpi-daily", retries=3, retry_delay_seconds=30, persist_result=False)
+def kpi_daily() -> dict[str, Any]:
+    """计算指标 Compute all KPIs as of today and of the milestones; send them to kpi.values."""
+    return send_kpis(Settings())
+
+
+@flow(name="compact", retries=1, retry_delay_seconds=60, persist_result=False)
+def compact() -> dict[str, Any]:
+    """整理数据湖 Merge small files, checkpoint, delete what nobody can need."""
+    return compact_lake(Settings())

@@ -1,0 +1,41 @@
+"""The KPI rows that are computed every day: which days, which groups."""
+
+import datetime as dt
+
+import duckdb
+
+from schemas.kpis import KpiRow
+from schemas.terms import SHANGHAI
+from schemas.times import from_us, shanghai_day
+from warehouse.kpis import HazardsAt
+
+# the ends of the plan's three years
+MILESTONES = (dt.date(2024, 12, 31), dt.date(2025, 12, 31), dt.date(2026, 12, 31))
+GROUPINGS: tuple[tuple[str, ...], ...] = ((), ("region",), ("city",), ("province",), ("industry",))
+
+
+def today(con: duckdb.DuckDBPyConnection, clock: str) -> dt.date:
+    """The Shanghai day the figures are of: the wall's, or with `clock` = `data` the last day anything happened on."""
+    if clock == "data":
+        newest = con.execute(
+            "SELECT epoch_us(max(at)) FROM (SELECT max(now) AS at FROM processing_steps "
+            "UNION ALL SELECT max(occurred_at) FROM hazard_events)"
+        ).fetchone()
+        if newest and newest[0] is not None:
+            return shanghai_day(from_us(newest[0]))
+    return dt.datetime.now(SHANGHAI).date()
+
+
+def daily_rows(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[KpiRow]:
+    """Every KPI for every grouping, as of `day` and as of each milestone before it."""
+    rows = []
+    for as_of in (*(milestone for milestone in MILESTONES if milestone < day), day):
+        rows += HazardsAt(con, as_of).rows_of(GROUPINGS)
+    return rows
+
+
+def key_of(row: KpiRow, day: dt.date) -> str:
+    """The Kafka key of a row: KPI and group; for a day other than `day` that day too, so that milestones stay."""
+    group = ",".join(f"{name}={value}" for name, value in sorted(row.group.items()))
+    as_of = shanghai_day(row.as_of)
+    return f"{row.kpi_id}|{group}" if as_of == day else f"{row.kpi_id}|{group}|{as_of}"
