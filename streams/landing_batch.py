@@ -127,7 +127,10 @@ class Lander:
         return 0 if last is None else last + 1
 
     def _holes(self, records: Sequence[Record]) -> dict[Place, tuple[int, int]]:
-        """Per place the range from the first missing offset to the record after the last missing one."""
+        """Per place with a hole: from what is to land next to the record after the last hole.
+
+        From there, not from the first missing offset: what stands before it lands with the range, in order.
+        """
         offsets: dict[Place, list[int]] = {}
         for record in records:
             offsets.setdefault((record.topic, record.partition), []).append(record.offset)
@@ -138,7 +141,7 @@ class Lander:
             want = self._next(place)
             for offset in sorted(found):
                 if offset > want:
-                    holes[place] = (holes.get(place, (want, 0))[0], offset)
+                    holes[place] = (self._next(place), offset)
                 want = max(want, offset + 1)
         return holes
 

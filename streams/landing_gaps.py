@@ -57,6 +57,7 @@ class Rereader:
         open_: dict[TopicPartition, int] = {TopicPartition(*place): beyond for place, (_, beyond) in ranges.items()}
         begins = reader.beginning_offsets(list(open_))
         reader.assign(list(open_))
+        reader.resume(*open_)  # a partition of the last time is still paused
         for tp in open_:
             first, beyond = ranges[tp.topic, tp.partition]
             if begins[tp] > first:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.producer.future import FutureRecordMetadata
 from kafka.structs import OffsetAndMetadata
 
 from schemas.frames import FrameHeader, encode_frame, make_batch
@@ -33,6 +34,7 @@ class Feed:
         self.producer = producer(servers)
         self.frames: list[str] = []
         self.findings = 0
+        self.sent: list[FutureRecordMetadata] = []
 
     def send(self, count: int) -> None:
         for _ in range(count):
@@ -43,17 +45,23 @@ class Feed:
             if n % 7 == 0:
                 self.json("inspection.findings", f"site {n % 5}", b'{"finding_id": "%d"}' % n)
                 self.findings += 1
-        self.producer.flush()
+        for sent in self.sent:
+            sent.get(60)
+        self.sent.clear()
 
     def json(self, topic: str, key: str, value: bytes | None) -> None:
-        self.producer.send(topic, key=key.encode(), value=value)
+        self.sent.append(self.producer.send(topic, key=key.encode(), value=value))
 
     def _frame(self, n: int) -> None:
         now = time.time_ns() // 1000
         site = f"site {n % 5}"
         header = FrameHeader(site, frame_id(site, "sha", n), "test", now)
         batch = make_batch([f"m{i}" for i in range(ROWS)], [now - i for i in range(ROWS)], [n] * ROWS, [0] * ROWS)
-        self.producer.send("telemetry.frames", key=site.encode(), value=encode_frame(batch), headers=header.encode())
+        self.sent.append(
+            self.producer.send(
+                "telemetry.frames", key=site.encode(), value=encode_frame(batch), headers=header.encode()
+            )
+        )
         if n == len(self.frames):
             self.frames.append(header.frame_id)
 
@@ -153,13 +161,15 @@ def test_what_the_group_committed_ahead_of_the_lake_is_read_again(broker, tmp_pa
     lake, feed = Settings().lake, Feed(broker.servers)
     feed.send(60)
     tp = TopicPartition("telemetry.frames", partition_of("site 1"))
+    end = true_ends(broker.servers, ["telemetry.frames"])[tp]
     liar = KafkaConsumer(bootstrap_servers=broker.servers, group_id=GROUP, enable_auto_commit=False)
     liar.assign([tp])
-    liar.commit({tp: OffsetAndMetadata(9, "", -1)})
+    liar.commit({tp: OffsetAndMetadata(end, "", -1)})
     liar.close()
     with workers(tmp_path) as start:
         start()
         wait_landed(lake, broker.servers, tmp_path / "landing.log")
+        check(lake, feed)
         feed.send(5)
         wait_landed(lake, broker.servers, tmp_path / "landing.log")
     check(lake, feed)
@@ -181,3 +191,31 @@ def test_a_frozen_worker_that_wakes_doubles_nothing(broker, tmp_path):
         feed.send(100)
         wait_landed(lake, broker.servers, tmp_path / "landing.log")
     check(lake, feed)
+
+
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_only_committed_transactions_land_and_their_markers_are_no_gaps(broker, tmp_path):
+    lake = Settings().lake
+    sender = KafkaProducer(bootstrap_servers=broker.servers, transactional_id="step", acks="all")
+    sender.init_transactions()
+    with workers(tmp_path) as start:
+        start()
+        for n in range(30):
+            sender.begin_transaction()
+            for i in range(3):
+                value = b'{"event_id": "%d/%d", "kind": "%s"}' % (n, i, b"aborted" if n % 3 == 2 else b"committed")
+                sender.send("alarm.events", key=b"site", value=value, partition=0)
+            sender.flush()
+            if n % 3 == 2:
+                sender.abort_transaction()
+            else:
+                sender.commit_transaction()
+            time.sleep(0.1)  # so that the landing worker meets them in many batches
+        sender.close()
+        # three records and a marker each; the last transaction is an aborted one
+        tp, last, deadline = TopicPartition("alarm.events", 0), 28 * 4 + 2, time.monotonic() + 60
+        while landed(lake, broker.servers).get(tp, -1) < last and time.monotonic() < deadline:
+            time.sleep(0.3)
+    what = 'count(*), count(distinct event_id), count(distinct kind), min(kind), max("offset")'
+    assert ask(lake, "alarm_events", what) == (60, 60, 1, "committed", last)
+    assert not LakeTable.exists(lake, "gaps")

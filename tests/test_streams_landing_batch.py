@@ -99,6 +99,14 @@ def test_a_jump_is_read_again(tmp_path, log):
     assert log.asked == [{(FRAMES, 0): (1, 8)}]
 
 
+def test_what_came_before_a_jump_lands_too(tmp_path, log):
+    log.records = [frame(i) for i in (0, 1, 3, 4, 6, 7)]
+    ours = lander(tmp_path, log)
+    ours.land([log.records[0], log.records[2], log.records[5]])
+    ours.land([frame(8), frame(9)])
+    assert rows(tmp_path) == [(0, i) for i in (0, 1, 3, 4, 6, 7, 8, 9)]
+
+
 def test_the_first_record_of_a_new_lake_is_no_beginning(tmp_path, log):
     log.records = [frame(i) for i in range(4)]
     lander(tmp_path, log).land([frame(3)])
