@@ -84,16 +84,24 @@ class Implication(Message):
     then: str
 
 
+class PlaceWords(Message):
+    """`kind` is meant where all `words` occur."""
+
+    words: tuple[str, ...]
+    kind: str
+
+
 class Vocabulary:
     """Look-ups over vocabulary.yaml."""
 
     def __init__(
         self, signals: list[Signal], places: list[PlaceKind], setpoints: list[SetPoint],
         wind_limits: list[WindLimit], industries: list[Industry], implies: list[Implication],
+        place_words: list[PlaceWords],
     ) -> None:  # fmt: skip
         self.signals = {signal.name: signal for signal in signals}
         self.places = {place.id: place for place in places}
-        self.setpoints, self.wind_limits = setpoints, wind_limits
+        self.setpoints, self.wind_limits, self.place_words = setpoints, wind_limits, place_words
         self.industries = {industry.id: industry for industry in industries}
         self.proofs: dict[str, tuple[str, ...]] = {}  # signal -> signals whose truth proves it
         for each in implies:
@@ -114,6 +122,10 @@ class Vocabulary:
         key = (place_kind, name)
         return (key in self._strictest, self._strictest.get(key))
 
+    def place_kind(self, text: str) -> str | None:
+        """The kind of place that a finding's words mean; None if they name none."""
+        return next((each.kind for each in self.place_words if all(word in text for word in each.words)), None)
+
     def industry_ids(self, text: str) -> tuple[str, ...]:
         """Industries meant by an id (`coal`, `industry-trade/dust`) or a name (`煤矿`); () if none is known."""
         text = text.strip()
@@ -133,4 +145,5 @@ def vocabulary() -> Vocabulary:
         [WindLimit.parse(each) for each in raw["wind_limits"]],
         [Industry.parse(each) for each in raw["industries"]],
         [Implication.parse(each) for each in raw["implies"]],
+        [PlaceWords.parse(each) for each in raw["place_words"]],
     )

@@ -117,7 +117,8 @@ class FindingJudge:
 
     def _questioned(self, reference: str, citation: Citation, day: date) -> _Said:
         zh, en = _STANDING[citation.standing]
-        candidates = tuple({"criterion_id": clause.id, "score": 0.5} for clause in citation.instead[:10])
+        share = round(1 / len(citation.instead), 3) if citation.instead else 0.0  # each is as likely as the other
+        candidates = tuple({"criterion_id": clause.id, "score": share} for clause in citation.instead[:10])
         names = "、".join(clause.id for clause in citation.instead[:10])
         listed = ", ".join(clause.id for clause in citation.instead[:10])
         return _Said(
@@ -132,24 +133,28 @@ class FindingJudge:
     ) -> list[_Said]:
         """Clauses that the facts meet; else the one that lacks least; what the facts refute goes into `refuted`."""
         words = vocabulary()
-        facts = StatedFacts(finding.facts, place.kind if place else None, words)
+        registered = place.kind if place and place.kind != "other_workplace" else None
+        kind = registered or words.place_kind(finding.place or finding.text)
+        facts = StatedFacts(finding.facts, kind, words)
         undecided: list[tuple[int, Clause, Outcome]] = []
-        met: list[_Said] = []
+        met: list[tuple[Clause, Outcome]] = []
         for clause in clauses:
             condition = clause.condition
             if condition is None or not signals_of(condition) & finding.facts.keys():
                 continue
-            if place and clause.places and not clause.reads_at(place.kind) and place.kind != "other_workplace":
+            if kind and clause.places and not clause.reads_at(kind):
                 continue
             outcome = evaluate(condition, facts)
             if outcome.value is True:
-                met.append(self._met(clause, outcome))
+                met.append((clause, outcome))
             elif outcome.value is False:
                 refuted[clause.id] = outcome
             else:
                 undecided.append((len(outcome.missing), clause, outcome))
+        if met and kind is None and not _at_one_place([clause for clause, _ in met]):
+            return [self._elsewhere([clause for clause, _ in met])]
         if met or not undecided:
-            return met
+            return [self._met(clause, outcome) for clause, outcome in met]
         undecided.sort(key=lambda each: each[0])
         return [self._lacking([(clause, outcome) for _, clause, outcome in undecided], facts)]
 
@@ -158,6 +163,15 @@ class FindingJudge:
         seen_zh, seen_en = explained(outcome)
         verdict = Verdict.NEEDS_REVIEW if clause.confidence is Confidence.LOW else Verdict.MAJOR
         return _Said(verdict, clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing)
+
+    def _elsewhere(self, clauses: list[Clause]) -> _Said:
+        ids = [clause.id for clause in clauses]
+        candidates = tuple({"criterion_id": each, "score": round(1 / len(ids), 3)} for each in ids)
+        return _Said(
+            Verdict.NEEDS_REVIEW, None,
+            f"The facts meet {', '.join(ids)}, which bind different kinds of place; the place is not known",
+            f"所列事实分别符合{'、'.join(ids)}，适用地点不同，地点类型不明", missing=("place",), candidates=candidates,
+        )  # fmt: skip
 
     def _lacking(self, undecided: list[tuple[Clause, Outcome]], facts: StatedFacts) -> _Said:
         clause, outcome = undecided[0]
@@ -168,17 +182,18 @@ class FindingJudge:
         return _Said(
             Verdict.CANNOT_EVALUATE, clause, f"{en} cannot be evaluated, not stated: {missing_en}{unread}",
             f"{zh}无法判定，缺少：{missing_zh}{unread_zh}", missing=outcome.missing,
-            candidates=tuple({"criterion_id": c.id, "missing": list(o.missing)} for c, o in undecided[:5]),
+            candidates=tuple({"criterion_id": c.id, "score": _stated_share(c, facts)} for c, _ in undecided[:5]),
         )  # fmt: skip
 
     def _by_text(self, text: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date) -> _Said:
-        ranked = [c for c in matcher(clauses).rank(text) if c.clause.id not in refuted]
-        if not ranked and refuted:
-            clause_id, outcome = next(iter(refuted.items()))
-            clause = self.catalogue.clauses[clause_id]
+        ranked = matcher(clauses).rank(text)
+        if refuted and (not ranked or ranked[0].clause.id in refuted):
+            clause_id = ranked[0].clause.id if ranked else next(iter(refuted))
+            clause, outcome = self.catalogue.clauses[clause_id], refuted[clause_id]
             zh, en = cited(clause, self.catalogue.document_of(clause))
             seen_zh, seen_en = explained(outcome)
             return _Said(Verdict.NONE, clause, f"{en} is not met: {seen_en}", f"不符合{zh}：{seen_zh}")
+        ranked = [c for c in ranked if c.clause.id not in refuted]
         if not ranked:
             return _Said(
                 Verdict.NEEDS_REVIEW, None, f"No clause in force on {day} resembles the text",
@@ -189,6 +204,18 @@ class FindingJudge:
             f"文字与下列条款相近：{_listed(ranked)}",
             candidates=tuple({"criterion_id": c.clause.id, "score": c.score} for c in ranked),
         )  # fmt: skip
+
+
+def _at_one_place(clauses: list[Clause]) -> bool:
+    """Whether there is a kind of place that all of them bind."""
+    bound = [set(clause.places) for clause in clauses if clause.places]
+    return not bound or bool(set.intersection(*bound))
+
+
+def _stated_share(clause: Clause, facts: StatedFacts) -> float:
+    """How much of what the rule asks for is stated, 0..1."""
+    asked = signals_of(clause.condition) if clause.condition else frozenset()
+    return round(sum(facts.read(signal) is not None for signal in asked) / len(asked), 3) if asked else 0.0
 
 
 def _listed(ranked: list[Candidate]) -> str:

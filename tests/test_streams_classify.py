@@ -477,6 +477,23 @@ def test_facts_at_a_known_place_are_judged_by_the_rules_of_that_kind_of_place() 
     assert [j.clause.id for j in found] == ["COAL21-5-1"]
 
 
+def test_the_words_of_a_place_tell_its_kind_where_the_registry_does_not() -> None:
+    facts = {"ch4_pct": 1.2, "work_on": True, "powered_work_on": True}
+    for place, clause_ids in (("3305综放工作面", ["COAL21-5-2"]), ("3305工作面回风顺槽", ["COAL21-5-1"])):
+        assert [j.clause.id for j in criteria().on_finding(finding(facts=facts, place=place))] == clause_ids
+
+
+def test_facts_that_fit_clauses_of_different_places_need_review() -> None:
+    judgement = judged(facts={"ch4_pct": 1.2, "powered_work_on": True}, place="某处")
+    assert (judgement.verdict, judgement.missing) == (Verdict.NEEDS_REVIEW, ("place",))
+    assert {"COAL21-5-1", "COAL21-5-2"} <= {c["criterion_id"] for c in judgement.candidates}
+
+
+def test_words_like_a_clause_that_the_facts_refute_are_no_hazard() -> None:
+    judgement = judged(facts={"element": "catalytic", "days_since_cal": 12}, text="瓦斯传感器已12天未调校")
+    assert (judgement.verdict, judgement.clause.id) == (Verdict.NONE, "COAL21-14-6")
+
+
 def test_an_unreadable_fact_is_missing_and_said() -> None:
     judgement = judged(facts={"element": "催化", "days_since_cal": 40})
     assert judgement.verdict is Verdict.CANNOT_EVALUATE and "element" in judgement.why
