@@ -43,6 +43,7 @@ GUARDS: dict[str, Words] = {
     "rectifier_closes": Words("整改人不得销号", "the rectifier may not close the hazard"),
     "closing_evidence": Words("销号须附证明材料", "closing needs evidence"),
     "resume_missing": Words("停产未批准复产，不得销号", "production was stopped and not approved to resume"),
+    "twin_open": Words("同一条款同一地点已另有未销号隐患", "another hazard is open for the same clause and place"),
     "merge_target": Words("并入的隐患须是本单位另一条未销号隐患", "merge into another open hazard of this site"),
     "transfer_target": Words("须写明移交部门", "name the department that takes over"),
 }

@@ -92,6 +92,10 @@ class SiteHazards:
         decision = decide(state, command, self.catalogue, now=received, known=self._states.get)
         if isinstance(decision, Refusal):
             return decision
+        if not is_open(state) and decision.kind in ("hazard_reopened", "hazard_judged"):
+            twin = self._open_hazard(self._key(state))
+            if twin is not None:
+                return refuse("twin_open", twin)
         told = _Told(
             self.site.site_id, decision.occurred_at, from_us(received_at_us(item)), (command.command_id,),
             command.command_id,
@@ -168,16 +172,21 @@ class SiteHazards:
         )  # fmt: skip
 
     def _open_hazard(self, key: Key) -> str | None:
-        """The open hazard that evidence of `key` belongs to; a merged one passes it on."""
-        for candidate in self._by_key.get(key, ()):
-            state: HazardStateRecord | None = self._states[candidate]
-            passed: set[str] = set()
-            while state is not None and state.state is HazardState.MERGED and state.hazard_id not in passed:
-                passed.add(state.hazard_id)
-                state = self._states.get(state.merged_into or "")
-            if state is not None and is_open(state):
+        """The open hazard that evidence of `key` belongs to: its own, else the one its own was merged into."""
+        own = [self._states[each] for each in self._by_key.get(key, ())]
+        for state in (*own, *filter(None, map(self._followed, own))):
+            if is_open(state):
                 return state.hazard_id
         return None
+
+    def _followed(self, state: HazardStateRecord) -> HazardStateRecord | None:
+        """Where a merged hazard goes on, through every merge."""
+        followed: HazardStateRecord | None = state
+        passed: set[str] = set()
+        while followed and followed.state is HazardState.MERGED and followed.hazard_id not in passed:
+            passed.add(followed.hazard_id)
+            followed = self._states.get(followed.merged_into or "")
+        return followed
 
     def _rebound_of(self, key: Key, found_at: dt.datetime) -> str | None:
         closed = [
@@ -197,13 +206,17 @@ class SiteHazards:
             self._index(state)
         return event
 
-    def _index(self, state: HazardStateRecord) -> None:
+    def _key(self, state: HazardStateRecord) -> Key:
         root = self.catalogue.root_of(state.root_criterion_id) if state.root_criterion_id else ""
-        place = state.place_id or state.registered.place
-        hazards = self._by_key.setdefault((root or f"hazard/{state.hazard_id}", place), [])
+        return root or f"hazard/{state.hazard_id}", state.place_id or state.registered.place
+
+    def _index(self, state: HazardStateRecord) -> None:
+        key = self._key(state)
+        hazards = self._by_key.setdefault(key, [])
         if state.hazard_id not in hazards:
             hazards.append(state.hazard_id)
             hazards.sort(key=lambda each: (self._states[each].found_at, each))
+        root = key[0] if state.root_criterion_id else ""
         for evidence in state.evidence:
             self._holder.setdefault((root, evidence.evidence_id), state.hazard_id)
 

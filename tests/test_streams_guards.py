@@ -149,8 +149,19 @@ def test_the_rest_of_the_guards() -> None:
     assert refusal is not None and refusal.guard == "criterion_missing"
 
 
+def test_what_is_settled_stays_so_while_another_hazard_is_open_for_the_same_clause_and_place() -> None:
+    bench = closed()
+    old = bench.ids[0]
+    bench.sees(sensed(span("s2", bench.now)))
+    assert bench.does(LI, "reopen", {"reason": "复查"}, target=old) == "!twin_open"
+    assert bench.ids[1] in bench.refusal.reason
+    assert bench.does(LI, "judge", {"verdict": "none", "reason": "误报"}) == "refuted"
+    assert bench.does(LI, "reopen", {"reason": "复查"}, target=old) == "rectifying"
+    assert bench.does(LI, "judge", MAJOR, target=bench.ids[1]) == "!twin_open"
+
+
 def test_every_guard_has_a_case() -> None:
-    shown = {case[0] for case in CASES} | {"rectifier_closes", "no_due", "not_major", "criterion_missing"}
+    shown = {case[0] for case in CASES} | {"rectifier_closes", "no_due", "not_major", "criterion_missing", "twin_open"}
     assert shown == set(GUARDS)
 
 
