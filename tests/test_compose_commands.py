@@ -102,35 +102,36 @@ def killed(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+def in_order() -> list[str]:
+    """Our services, each after those it waits for."""
+    placed: list[str] = []
+    while len(placed) < len(OURS):
+        ready = [
+            name
+            for name, service in OURS.items()
+            if name not in placed and set(service.get("depends_on", ())) & set(OURS) <= set(placed)
+        ]
+        assert ready, "services wait for each other"
+        placed += ready
+    return placed
+
+
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
-@pytest.mark.parametrize("name", [name for name in OURS if name not in ("topics", "prefect", "flows")])
-def test_a_service_starts_is_well_and_ends_when_told(name: str, here: Here) -> None:
-    process = started(name, here)
+def test_the_services_start_in_order_are_well_and_end_when_told(here: Here) -> None:
+    running: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        until_well(name, process, here)
-        assert ends_cleanly(name, process), log_of(name, here)
+        for name in in_order():
+            assert "healthcheck" not in OURS[name] or not is_well(name, here), f"{name} is well before it has started"
+            process = started(name, here)
+            if OURS[name]["restart"] == "no":
+                assert process.wait(60) == 0, log_of(name, here)
+                continue
+            running[name] = process
+            until_well(name, process, here)
+        for name, process in reversed(running.items()):
+            assert ends_cleanly(name, process), log_of(name, here)
     finally:
-        killed(process)
-
-
-@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
-def test_topics_are_made_once_and_found_again(here: Here) -> None:
-    assert started("topics", here).wait(60) == 0
-    assert "all topics were there" in (here.folder / "topics.log").read_text("utf-8")
-
-
-@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
-def test_the_flows_find_their_server(here: Here) -> None:
-    server = started("prefect", here)
-    flows = None
-    try:
-        until_well("prefect", server, here)
-        assert not is_well("flows", here), "nobody serves a schedule yet"
-        flows = started("flows", here)
-        until_well("flows", flows, here)
-        assert ends_cleanly("flows", flows), log_of("flows", here)
-        assert ends_cleanly("prefect", server), log_of("prefect", here)
-    finally:
-        for process in (flows, server):
-            if process is not None:
-                killed(process)
+        for process in running.values():
+            killed(process)
+    assert "all topics were there" in log_of("topics", here)
