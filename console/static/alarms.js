@@ -16,22 +16,22 @@ export class Alarms {
     this.lines = new Map(); // id -> <tr> on screen
     this.asked = new Map(); // id -> {command, version, timer, text, bad}
     this.total = 0;
-    this.waiting = new Set(); // ids that would come in or go away
     this.body = document.querySelector("#alarms tbody");
-    this.body.addEventListener("pointerleave", () => this.draw());
+    $("hold").addEventListener("pointerleave", () => this.draw());
     this.body.addEventListener("click", (event) => this.clicked(event));
     $("held").addEventListener("click", () => this.draw(true));
   }
 
   get held() {
-    return this.body.matches(":hover") && this.lines.size > 0;
+    return $("hold").matches(":hover") && this.lines.size > 0;
   }
 
-  replace(rows, total) {
+  // `asked`: a person changed filter or order, so the rows may move at once
+  replace(rows, total, asked) {
     this.rows = new Map(rows.map((row) => [row.id, row]));
     this.total = total;
     this.loaded = true;
-    this.draw();
+    this.draw(asked);
   }
 
   change(rows, gone) {

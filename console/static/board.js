@@ -8,11 +8,11 @@ import { t } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const live = new Live();
 const state = { hazards: new Map(), kpis: [], hazardTotal: 0 };
-const alarms = new Alarms(live, () => refill());
+const alarms = new Alarms(live, (delay) => refill(delay));
 let reading = 0;
 let retry = 2;
 
-async function read() {
+async function read(asked = false) {
   const mine = ++reading;
   const query = new URLSearchParams({
     sort: $("sort").value, state: $("filter-state").value, priority: $("filter-priority").value, text: $("filter-text").value.trim(),
@@ -27,14 +27,14 @@ async function read() {
     state.hazards = new Map(board.hazards.map((row) => [row.id, row]));
     state.kpis = board.kpis;
     $("simulated").hidden = !board.simulated;
-    alarms.replace(board.alarms, board.matching);
+    alarms.replace(board.alarms, board.matching, asked);
     show(board.pulse);
-    live.follow(board.id, { changes, pulse: show, reset: read });
+    live.follow(board.id, { changes, pulse: show, reset: () => read() });
   } catch (error) {
     if (mine !== reading) return;
     live.broken = true;
     alarms.failed(t("alarms.error", { reason: error.message, s: retry }));
-    setTimeout(read, retry * 1000);
+    setTimeout(() => read(asked), retry * 1000);
     retry = Math.min(30, retry * 2);
   }
 }
@@ -56,15 +56,15 @@ function show(pulse) {
 }
 
 let waiting = null;
-function refill(delay = 0) {
+function refill(delay = 0, asked = false) {
   clearTimeout(waiting);
-  waiting = setTimeout(read, delay);
+  waiting = setTimeout(() => read(asked), delay);
 }
 
 const params = new URLSearchParams(location.search);
 for (const [id, name] of [["sort", "sort"], ["filter-state", "state"], ["filter-priority", "priority"], ["filter-text", "text"]]) {
   if (params.has(name)) $(id).value = params.get(name);
-  $(id).addEventListener("input", () => refill(id === "filter-text" ? 300 : 0));
+  $(id).addEventListener("input", () => refill(id === "filter-text" ? 300 : 0, true));
 }
 // The hazard list's deadlines pass while nothing happens.
 setInterval(() => live.pulse && show(live.pulse), 30_000);
