@@ -224,7 +224,7 @@ def test_what_the_broker_does_not_acknowledge_stays_in_the_folder(broker, folder
     os.kill(broker.pid, signal.SIGSTOP)
     try:
         with pytest.raises(KafkaError):
-            mtt1201_folder.run(folder, sender, "a log", once=True)
+            mtt1201_folder.run(folder, sender, "a log", once=True, patience_s=0)
         assert path.exists()
         assert not list((folder / "done").iterdir())
     finally:

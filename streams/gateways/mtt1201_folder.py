@@ -26,6 +26,7 @@ from streams.gateways.tray import Dropped, Tray
 
 FILES_PER_WAIT = 400
 LOOK_EVERY_S = 1.0
+PATIENCE_S = 60.0  # with a broker that does not acknowledge
 WAIT_FOR_END_S = 600.0  # a file without its end mark is given up after this
 _RANK = {DEFINITIONS: 0}
 log = structlog.get_logger("gateway.mtt1201")
@@ -57,6 +58,7 @@ class FolderGateway:
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.tally = Tally()
+        self.heard = time.monotonic()  # when the broker last acknowledged everything
         self._tray, self._outbox, self._log_id = tray, outbox, log_id
         self._wait_for_end_s, self._clock = wait_for_end_s, clock
         self._ledger = Ledger(tray.own / "seen.db", tray.done)
@@ -82,6 +84,7 @@ class FolderGateway:
             except KafkaError:
                 self._ledger.recall()
                 raise
+            self.heard = time.monotonic()
             self._move(taken)
             gone += len(taken)
             progress(min(at + FILES_PER_WAIT, len(files)), len(files))
@@ -192,12 +195,13 @@ class FolderGateway:
 
 def run(
     folder: Path, producer: KafkaProducer, log_id: str, *, once: bool, stop: threading.Event | None = None,
-    wait_for_end_s: float = WAIT_FOR_END_S, progress: Callable[[int, int], None] = _unwatched,
+    wait_for_end_s: float = WAIT_FOR_END_S, patience_s: float = PATIENCE_S,
+    progress: Callable[[int, int], None] = _unwatched,
 ) -> Tally:  # fmt: skip
     """Serve `folder` until it is empty (`once`) or `stop` is set; returns what went through.
 
-    Without `once` a broker that does not answer is waited for, and the files wait with it. Raises NotADirectoryError,
-    tray.FolderBusyError, and with `once` KafkaError.
+    A broker that does not acknowledge is waited for, and the files wait with it; with `once` not longer than
+    `patience_s`, then KafkaError. Raises NotADirectoryError, tray.FolderBusyError.
     """
     stop = stop or threading.Event()
     tray = Tray(folder)
@@ -207,10 +211,12 @@ def run(
             try:
                 gone = gateway.sweep(stop, progress)
             except KafkaError as error:
-                if once:
+                if once and time.monotonic() - gateway.heard > patience_s:
                     raise
                 log.error("broker does not acknowledge, files wait", error=str(error))
-                gone = 0
+                if stop.wait(LOOK_EVERY_S):
+                    return gateway.tally
+                continue
             if stop.is_set() or (once and not gone):
                 return gateway.tally
             if not gone:
