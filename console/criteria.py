@@ -152,7 +152,7 @@ def check(as_json: Json = False, folder: Folder = FOLDER) -> None:
     else:
         table = Table(title=f"判定标准目录 Criteria catalogue {catalogue.version}")
         for heading in rows[0]:
-            table.add_column(heading, justify="left" if heading == "document_id" else "right")
+            table.add_column(heading.replace("_", " "), justify="left" if heading == "document_id" else "right")
         for row in (*rows, {"document_id": "合计 total", **total}):
             table.add_row(*map(str, row.values()))
         _out.print(table)

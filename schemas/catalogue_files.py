@@ -104,9 +104,6 @@ def _within(clause: Clause, file: str) -> Iterator[Fault]:
     for kind in clause.places:
         if kind not in words.places:
             yield Fault(file, clause.id, "places", f"unknown place {kind!r}")
-    for name in clause.needs:
-        if name not in words.signals:
-            yield Fault(file, clause.id, "needs", f"unknown signal {name!r}")
     if clause.rule is None:
         if clause.trigger:
             yield Fault(file, clause.id, "trigger", "a trigger without a rule")

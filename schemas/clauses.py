@@ -73,7 +73,8 @@ class Clause(Authored):
     `trigger`: the readings that make evaluation worth while (each is one comparison of the rule); without one, only
     findings are judged by the rule. `places`: kinds of place whose sensors may trigger. `supersedes`: clauses of the
     earlier edition whose matter this one takes over; `continues`: of several successors, the one that carries on
-    the earlier clause's open hazards. `needs`: what an undecided rule would have to see.
+    the earlier clause's open hazards. `partial`: the rule covers part of the clause: it may meet it, never refute it.
+    `needs`: what would have to be seen to decide the rest, or all of a clause without a rule.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
@@ -95,6 +96,7 @@ class Clause(Authored):
     rule: dict[str, Any] | None = None
     trigger: tuple[dict[str, Any], ...] = ()
     places: tuple[str, ...] = ()
+    partial: bool = False
     needs: tuple[str, ...] = ()
     evidence_wanted: tuple[str, ...] = ()
     deadline_days: int | None = Field(default=None, gt=0)

@@ -148,7 +148,8 @@ class FindingJudge:
             if outcome.value is True:
                 met.append((clause, outcome))
             elif outcome.value is False:
-                refuted[clause.id] = outcome
+                if not clause.partial:
+                    refuted[clause.id] = outcome
             else:
                 undecided.append((len(outcome.missing), clause, outcome))
         if met and kind is None and not _at_one_place([clause for clause, _ in met]):

@@ -238,7 +238,6 @@ CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
         ),
         ({"supersedes": ["L-0"]}, "supersedes", "unknown clause 'L-0'"),
         ({"continues": True}, "continues", "without supersedes"),
-        ({"needs": ["mood"]}, "needs", "unknown signal 'mood'"),
     ],
 )
 def test_a_bad_entry_is_refused_with_file_entry_field_and_reason(
@@ -310,6 +309,12 @@ def test_every_word_of_the_vocabulary_parses() -> None:
     node, problems = parse_condition(raw, vocabulary())
     assert node is not None and not problems
     assert set(WORDS) == {"q", "all", "any", "not", "place", "for_s_gt"}
+
+
+def test_every_word_is_documented() -> None:
+    page = (FOLDER.parents[1] / "docs" / "criteria.md").read_text("utf-8")
+    for name, word in WORDS.items():
+        assert f"| `{name}` | {word.zh} |" in page, name
 
 
 def test_own_dates_go_before_the_document_s(tmp_path: Path) -> None:
