@@ -1,6 +1,6 @@
 """`qingling demo`: everything on one machine with the embedded broker, until time or input runs out, or Ctrl-C.
 
-Order: broker, topics, seed from the lake, processing and landing, board, then the feed; flows and Prefect's server last.
+Order: broker, topics, seed from the lake, processing, landing, board, then the feed; flows and Prefect's server last.
 """
 
 import fcntl
@@ -100,9 +100,11 @@ def _run(
 
 def _environment(settings: Settings, servers: str, *, replayed: bool) -> dict[str, str]:
     return {
-        "QINGLING_DATA": str(settings.data.resolve()), "QINGLING_KAFKA": servers,
-        "QINGLING_CLOCK": "data" if replayed else "wall", "PYTHONUNBUFFERED": "1", "ARROW_DEFAULT_MEMORY_POOL": "system",
-    }  # fmt: skip
+        "QINGLING_DATA": str(settings.data.resolve()),
+        "QINGLING_KAFKA": servers,
+        "QINGLING_CLOCK": "data" if replayed else "wall",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _programs(port: int, data: Path | None, once: bool, sites: int) -> list[Program]:

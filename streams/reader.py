@@ -17,6 +17,7 @@ from streams.decode import Record
 
 _EMPTY_FETCH_MS = 120  # long enough for a fetch of 20 ms to come back on a busy machine, several times
 _FETCH_WAIT_MS = 20
+_TAIL_WAIT_MS = 100  # the embedded broker does not wake a waiting fetch: this is latency, and its inverse is idle cost
 
 
 def _record(m: Any, logs: Mapping[str, str]) -> Record:
@@ -56,7 +57,7 @@ def read_to_end(
 
 
 def near_end(servers: str, partitions: Iterable[TopicPartition], count: int) -> dict[TopicPartition, int]:
-    """For each partition the offset `count` before its end as the broker gives it, or 0: where its last records begin."""
+    """For each partition the offset `count` before its end as the broker gives it, or 0: where its last ones begin."""
     reader = consumer(servers)
     try:
         return {tp: max(0, end - count) for tp, end in reader.end_offsets(list(partitions)).items()}
@@ -126,7 +127,7 @@ class Tail(threading.Thread):
 
     def _follow(self, position: dict[TopicPartition, int]) -> None:
         wanted = all_partitions(self._names)
-        reader = consumer(self._servers, fetch_max_wait_ms=_FETCH_WAIT_MS, max_poll_records=5_000)
+        reader = consumer(self._servers, fetch_max_wait_ms=_TAIL_WAIT_MS, max_poll_records=5_000)
         logs = log_ids(self._servers)
         try:
             late = [tp for tp in wanted if tp.topic in self._from_end and tp not in position]
@@ -135,7 +136,7 @@ class Tail(threading.Thread):
             _seek(reader, wanted, position)
             ends = reader.end_offsets(wanted)
             while not self._halt.is_set():
-                batch = reader.poll(timeout_ms=_EMPTY_FETCH_MS)
+                batch = reader.poll(timeout_ms=2 * _TAIL_WAIT_MS)
                 self.error = None
                 for tp, messages in batch.items():
                     for message in messages:

@@ -79,6 +79,7 @@ class SiteProcess:
         sensors = registry.sensors[self.site_id]
         self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
         self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
+        self.hazards.configure(registry.sites[self.site_id], context.catalogue)
         self._configured = now
 
     def memory(self, step: int) -> SiteMemory:
