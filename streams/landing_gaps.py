@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
@@ -79,8 +80,7 @@ class Rereader:
                 yield [_record(message, log_ids) for message in messages if message.offset < beyond]
 
 
-def _record(message: object, log_ids: Mapping[str, str]) -> Record:
-    m = message
+def _record(m: Any, log_ids: Mapping[str, str]) -> Record:
     return Record(
         log_id=log_ids[m.topic], topic=m.topic, partition=m.partition, offset=m.offset, key=m.key, value=m.value,
         headers=m.headers or (), timestamp_us=m.timestamp * 1000,

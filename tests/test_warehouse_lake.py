@@ -359,6 +359,16 @@ def test_a_new_nullable_column_arrives_a_changed_type_is_refused(tmp_path, monke
         LakeTable.open(tmp_path, "registry_rules")
 
 
+def test_a_table_with_newer_delta_features_is_left_alone(tmp_path):
+    table = LakeTable.open(tmp_path, "registry_rules")
+    land(table, 1)
+    DeltaTable(table.path).alter.set_table_properties({"delta.enableDeletionVectors": "true"})
+    with pytest.raises(SchemaBreak, match="features that we do not write"):
+        land(table, 1)
+    with pytest.raises(SchemaBreak, match="features that we do not write"):
+        LakeTable.open(tmp_path, "registry_rules")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

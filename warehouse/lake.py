@@ -172,9 +172,16 @@ class LakeTable:
             table = self._delta()
         except TableNotFoundError:
             table = self._create()
+        newest = table.protocol()
+        self._readable({"minReaderVersion": newest.min_reader_version, "minWriterVersion": newest.min_writer_version})
         table = self._evolve(table)
         self._version = table.version()
         return table
+
+    def _readable(self, protocol: Action) -> None:
+        """We write commits ourselves, to the oldest protocol; a table with newer features would be spoilt."""
+        if protocol["minReaderVersion"] > 1 or protocol["minWriterVersion"] > 2:
+            raise SchemaBreak(f"table {self.name} was given Delta features that we do not write: {protocol}")
 
     def _create(self) -> DeltaTable:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -229,6 +236,8 @@ class LakeTable:
             self._foreign.append(self._version + 1)
             for mark in (line["txn"] for line in lines if "txn" in line):
                 self._landed[mark["appId"]] = mark["version"]
+            for upgrade in (line["protocol"] for line in lines if "protocol" in line):
+                self._readable(upgrade)
             seen += lines
             self._version += 1
         return seen
