@@ -3,6 +3,7 @@
 Numbers keep their unit beside them; times are RFC 3339; names come in zh and en where the registry has both.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -61,6 +62,7 @@ class Rows:
             "changed_at": _text(state.changed_at), "verdict": state.verdict and state.verdict.value,
             "criterion_id": state.criterion_id, "document_id": state.document_id,
             "catalogue_version": state.catalogue_version, "article": clause.article if clause else "",
+            "article_zh": article_zh(clause.article) if clause else "",
             "clause_zh": clause.title_zh if clause else "", "clause_en": clause.title_en if clause else "",
             "title": registered.title, "place_id": state.place_id, "place": registered.place,
             "source": registered.source.value, "industry": registered.industry,
@@ -133,6 +135,21 @@ class Rows:
 
     def kpi_rows(self) -> list[KpiRow]:
         return sorted(self._picture.kpis.values(), key=lambda row: (row.kpi_id, sorted(row.group.items())))
+
+
+_ARTICLES = (
+    (re.compile(r"^art\. (\d+)(.*)$"), r"第\1条\2"),
+    (re.compile(r"^section (\d+) item (\d+)$"), r"第\1部分第\2项"),
+    (re.compile(r"^item (\d+)$"), r"第\1项"),
+)
+
+
+def article_zh(article: str) -> str:
+    """`art. 5(2)` as 第5条(2); a numbering that is the same in both languages stays as it is."""
+    for pattern, written in _ARTICLES:
+        if pattern.match(article):
+            return pattern.sub(written, article)
+    return article
 
 
 def _newest_first(state: AlarmState) -> tuple[float, str]:

@@ -109,6 +109,7 @@ export class Alarms {
         else line.classList.add("gone");
       }
       const fresh = this.sorted().filter((row) => !this.lines.has(row.id)).length;
+      this.inStep();
       $("held").hidden = fresh === 0;
       $("held").textContent = t("alarms.held", { n: fresh });
       return;
@@ -123,7 +124,13 @@ export class Alarms {
     }
     this.lines = lines;
     this.body.replaceChildren(...lines.values());
+    this.inStep();
     if (focus) lines.get(focus)?.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  // symbols blink together, whenever their rows came in
+  inStep() {
+    for (const blinking of this.body.getAnimations({ subtree: true })) blinking.startTime = 0;
   }
 
   fill(line, row) {
@@ -173,12 +180,13 @@ export class Alarms {
     if (this.asked.get(row.id) !== mine || answer.accepted) return;
     clearTimeout(mine.timer);
     mine.again = answer.status === 0 || answer.status === 504;
-    this.turn(row.id, mine, mine.again ? t("ack.slow") : answer.guard === "stale_version" ? t("ack.refused") : t("f.refused"), answer.reason ?? "");
+    if (mine.again) this.turn(row.id, mine, t("ack.slow"), t("f.no_answer"));
+    else this.turn(row.id, mine, t(answer.guard === "stale_version" ? "ack.refused" : "f.refused"), answer.reason ?? "");
   }
 
   turn(id, asked, text, why) {
     Object.assign(asked, { text, why, bad: true });
-    if (why) toast(`${t("f.refused")} · ${t("ack.do")}`, why);
+    if (why) toast(`${t(asked.again ? "ack.slow" : "f.refused")} · ${t("ack.do")}`, why);
     this.redraw(id);
   }
 

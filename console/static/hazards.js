@@ -32,12 +32,11 @@ function item(row, now) {
     "li", { "data-id": row.id },
     el("a", { href: `/hazards/${encodeURIComponent(row.id)}` },
       el("span", { class: "row1" }, el("span", { class: `chip ${row.state} ${row.verdict ?? ""}` }, t(`hstate.${row.state}`)), el("b", {}, title), deadline(row, now)),
-      el("span", { class: "row2" }, el("span", {}, `${named(row.site, row.site_en)} · ${row.place || row.place_id}`), el("span", {}, region(row.region))),
+      el("span", { class: "row2" }, el("span", {}, `${named(row.site, row.site_en)} · ${row.place || row.place_id}`), el("span", { class: "soft" }, region(row.region)), row.simulated ? el("span", { class: "simmark" }, t("sim.mark")) : null),
       el("span", { class: "row3" },
-        el("span", {}, [row.criterion_id, row.article].filter(Boolean).join(" · ") || t("hazards.no_clause")),
+        el("span", {}, [row.criterion_id, named(row.article_zh, row.article)].filter(Boolean).join(" · ") || t("hazards.no_clause")),
         el("span", {}, `${t("hazards.found")} ${time(row.found_at, now)}`),
         el("span", {}, t("hazards.evidence", { n: row.evidence })),
-        row.missing.length ? el("span", { class: "missing" }, t("hazards.missing", { n: row.missing.length })) : null,
-        row.simulated ? el("span", { class: "simmark" }, t("sim.mark")) : null)),
+        row.missing.length ? el("span", { class: "missing" }, t("hazards.missing", { n: row.missing.length })) : null)),
   );
 }

@@ -33,7 +33,7 @@ function priorityTile(priority, states) {
 function otherTile(counts) {
   const n = Object.values(counts.overrides).reduce((sum, count) => sum + count, 0);
   const acked = PRIORITIES.reduce((sum, p) => sum + (counts.by_priority[p]?.acknowledged ?? 0), 0);
-  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n), line(t("count.watched"), `${counts.sites} / ${counts.sensors}`));
+  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n), line(t("count.watched"), `${counts.sites}/${counts.sensors}`));
 }
 
 function hazardTile(counts) {
@@ -51,7 +51,7 @@ const isShare = (kpi) => kpi.unit === "%" || kpi.unit === "ratio" || /^K0[156]/.
 function card(kpi) {
   const name = t(`kpi.${kpi.kpi_id}`);
   const row = kpi.row;
-  const head = el("p", { class: "name", title: kpi[lang] || name }, el("small", {}, kpi.kpi_id), name);
+  const head = el("p", { class: "name", title: kpi[lang] || name }, name);
   if (!row) return el("div", { class: "tile kpi none" }, head, el("p", { class: "sub" }, t("kpi.never")));
   const value = row.value === null ? t("kpi.not_enough") : isShare(kpi) ? `${(row.value * 100).toFixed(1)} %` : String(row.value);
   const share = isShare(kpi) && row.den !== null ? t("kpi.of", { num: row.num ?? "–", den: row.den }) : "";
@@ -59,7 +59,7 @@ function card(kpi) {
   return el(
     "div", { class: "tile kpi", title: said },
     head,
-    el("p", { class: row.value === null ? "big word" : "big" }, value),
+    el("p", { class: row.value === null ? "big word" : "big" }, value, el("small", { class: "after" }, kpi.kpi_id)),
     el("p", { class: "sub" }, share ? el("span", {}, share) : null, el("span", {}, share ? day(row.as_of).slice(5) : t("kpi.as_of", { day: day(row.as_of).slice(5) }))),
   );
 }
