@@ -8,5 +8,5 @@ from warehouse.publish import publish
 
 def publish_warehouse(settings: Settings) -> dict[str, Any]:
     """`{build, path, rows}`; rows by table or view."""
-    build = publish(settings.data)
+    build = publish(settings.data, clock=settings.clock)
     return {"build": build.number, "path": str(build.path), "rows": build.rows}

@@ -61,10 +61,11 @@ def published(data: Path | None = None) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def publish(data: Path | None = None, keep: int = KEEP) -> Build:
+def publish(data: Path | None = None, keep: int = KEEP, clock: str | None = None) -> Build:
     """Build a warehouse from the lake as it is now, swap it in, delete builds older than the last `keep`.
 
-    One build at a time: a second caller waits. A build that fails leaves the last one in place.
+    One build at a time: a second caller waits. A build that fails leaves the last one in place. `clock` (wall or data,
+    default QINGLING_CLOCK) says which day the KPI snapshot is of.
     """
     settings = _settings(data)
     folder = settings.warehouse.absolute()
@@ -75,7 +76,7 @@ def publish(data: Path | None = None, keep: int = KEEP) -> Build:
         building.unlink(missing_ok=True)
         sources = current(settings.lake)
         built_at = dt.datetime.now(SHANGHAI)
-        rows = build_file(building, sources, built_at, settings.clock)
+        rows = build_file(building, sources, built_at, clock or settings.clock)
         path = folder / f"warehouse-{number}.duckdb"
         _write_manifest(path.with_suffix(".json"), number, built_at, sources, rows)
         _sync(building)

@@ -18,7 +18,7 @@ def today(con: duckdb.DuckDBPyConnection, clock: str) -> dt.date:
     """The Shanghai day the figures are of: the wall's, or with `clock` = `data` the last day anything happened on."""
     if clock == "data":
         newest = con.execute(
-            "SELECT epoch_us(max(at)) FROM (SELECT max(now) AS at FROM processing_steps "
+            "SELECT epoch_us(max(moment)) FROM (SELECT max(now) AS moment FROM processing_steps "
             "UNION ALL SELECT max(occurred_at) FROM hazard_events)"
         ).fetchone()
         if newest and newest[0] is not None:
