@@ -29,6 +29,7 @@ from streams.why import cited, explained, named
 __all__ = ["Judgement", "SiteCriteria"]
 
 DAY_US = 86_400_000_000
+ABSURD = 1e15
 SHANGHAI_US = 8 * 3_600_000_000
 _OVER_ZH, _OVER_EN = "读数已回到限值以内，或该标准不再适用", "back within limits, or the list no longer binds"
 _UNUSABLE, _ALARM = np.uint8(int(UNUSABLE)), np.uint8(int(Quality.ALARM))
@@ -135,7 +136,9 @@ class SiteCriteria:
         sensors = self._dictionary[1][column.indices.to_numpy()]
         us = times.view(pa.int64()).to_numpy()
         bits = quality.to_numpy()
-        values, alarmed = np.where(bits & _UNUSABLE, np.nan, value.to_numpy()), bits & _ALARM
+        values, alarmed = value.to_numpy(), bits & _ALARM
+        # NaN compares false, so it is unusable too; no quantity of ours comes near ABSURD
+        values = np.where((bits & _UNUSABLE == 0) & (np.abs(values) < ABSURD), values, np.nan)
         rows = frame.row_numbers()
         kept = (sensors >= 0) & (us > self._signals.last_us[sensors]) if len(self._signals.sensors) else sensors > 0
         if not kept.all():

@@ -18,7 +18,7 @@ from schemas.clauses import Clause
 K1, B = 1.2, 0.6
 MOST_INDEXES = 256
 # Below this share of what the text could reach, the likeness is chance (two common words).
-LEAST_SCORE = 0.12
+LEAST_SCORE = 0.08
 _WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[\u4e00-\u9fff]+")
 
 
@@ -44,12 +44,12 @@ def words_of(text: str) -> list[str]:
 
 
 class Matcher:
-    """An index of clauses. Titles and keywords count double."""
+    """An index of clauses. A title counts three times; only Chinese words make a clause long."""
 
     def __init__(self, clauses: Sequence[Clause]) -> None:
         self._clauses = clauses
         self._texts = [Counter(_clause_words(clause)) for clause in clauses]
-        lengths = [sum(text.values()) for text in self._texts]
+        lengths = [sum(n for word, n in text.items() if not word.isascii()) for text in self._texts]
         mean = sum(lengths) / len(lengths) if lengths else 1.0
         self._norms = [K1 * (1 - B + B * length / mean) for length in lengths]
         seen = Counter(word for text in self._texts for word in text)
@@ -85,8 +85,8 @@ class Matcher:
 def _words_of_entry(
     title_zh: str, keywords: tuple[str, ...], title_en: str, conditions: tuple[str, ...]
 ) -> tuple[str, ...]:
-    telling = words_of(" ".join((title_zh, *keywords)))
-    return (*telling, *telling, *words_of(" ".join((title_en, *conditions))))
+    title = words_of(title_zh)
+    return (*title, *title, *title, *words_of(" ".join((*keywords, title_en, *conditions))))
 
 
 def _clause_words(clause: Clause) -> tuple[str, ...]:

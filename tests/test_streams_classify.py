@@ -201,6 +201,21 @@ def test_sensors_without_signal_or_place_are_passed_over() -> None:
     assert criteria(places={}, sensors=SENSORS).on_frame(frame(0, ("gas", 0, 9.0), ("machine", 0, 1))) == []
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), 1e300, -1e300, float("nan")])
+def test_an_absurd_value_is_missing(value: float) -> None:
+    site = criteria()
+    assert site.on_frame(frame(0, ("gas", 0, value), ("machine", 0, 1), ("slope", 0, value))) == []
+    assert told(site.on_frame(frame(1, ("gas", 30, 1.2), ("machine", 30, value)))) == [("cannot_evaluate", "began")]
+
+
+def test_an_empty_frame_and_unknown_sensors_say_nothing() -> None:
+    site = criteria()
+    assert site.on_frame(frame(0)) == [] and site.on_frame(frame(1, ("stranger", 0, 9.0))) == []
+    assert told(site.on_frame(frame(2, ("stranger", 0, 9.0), ("gas", 0, 1.2), ("machine", 0, 1)))) == [
+        ("major", "began")
+    ]
+
+
 def test_the_registry_may_change_while_a_span_is_open() -> None:
     site = criteria()
     began = only(site.on_frame(frame(0, ("gas", 0, 1.2), ("machine", 0, 1))))

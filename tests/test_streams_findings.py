@@ -3,12 +3,17 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.hazards import Finding
 from schemas.terms import Verdict
+from schemas.vocabulary import vocabulary
 from streams.classify import Judgement
 from streams.decode import Found, Record
 from tests.coal_face import CATALOGUE, S, criteria
+
+SITE = criteria()
 
 
 def finding(**more: Any) -> Found:
@@ -144,3 +149,23 @@ def test_an_unknown_place_has_a_stable_id_of_its_words() -> None:
 
 def test_a_finding_without_industry_takes_the_site_s() -> None:
     assert judged(industry="", criterion_ref="第八条第二项").clause.id == "COAL21-8-2"
+
+
+LOOSE = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=3)
+
+
+@given(
+    reference=st.none()
+    | st.text()
+    | st.from_regex(r"(MEM21|令第21号|)第?[0-9一二三十]{0,12}条?第?[(（]?[0-9二]{0,9}项?"),
+    facts=st.dictionaries(st.sampled_from([*vocabulary().signals, "x"]), LOOSE, max_size=4),
+    text=st.text(min_size=1),
+    place=st.text(),
+    industry=st.text() | st.sampled_from(["coal", "工贸", "noncoal"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_nothing_an_inspector_writes_breaks_the_judge(
+    reference: Any, facts: Any, text: str, place: str, industry: str
+) -> None:
+    found = SITE.on_finding(finding(criterion_ref=reference, facts=facts, text=text, place=place, industry=industry))
+    assert found and all(j.why and j.why_zh and j.catalogue_version == CATALOGUE.version for j in found)
