@@ -2,7 +2,7 @@
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from console.ingest import REFUSED, WRONG_USE, AsJson, connected
-from console.letters import RESUBMIT, Letter, letters_of, resubmitted_ids
 from schemas.model import Refused
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from console.letters import Letter
 
 app = typer.Typer(no_args_is_help=True, help="拒收记录 refused inputs: list them, send them again")
 talk = Console(stderr=True)
@@ -51,6 +53,7 @@ def resubmit(
 ) -> None:
     """Send refused inputs to where they were meant to go. Exit 5 if one still cannot be sent."""
     from console.audit import Audit
+    from console.letters import RESUBMIT
     from streams.gateways.outbox import Outbox
 
     if bool(letter_id) == everything:
@@ -80,7 +83,7 @@ def resubmit(
         raise typer.Exit(REFUSED)
 
 
-def _chosen(letters: list[Letter], begins: str, everything: bool) -> list[Letter]:
+def _chosen(letters: list["Letter"], begins: str, everything: bool) -> list["Letter"]:
     if everything:
         return [letter for letter in letters if not letter.resubmitted]
     found = [letter for letter in letters if letter.letter_id.startswith(begins)]
@@ -90,7 +93,8 @@ def _chosen(letters: list[Letter], begins: str, everything: bool) -> list[Letter
     return found
 
 
-def _letters(servers: str) -> list[Letter]:
+def _letters(servers: str) -> list["Letter"]:
+    from console.letters import letters_of, resubmitted_ids
     from streams.reader import read_to_end
 
     return letters_of(read_to_end(servers, ["dead.letters"]), resubmitted_ids(_audit_path()))

@@ -68,7 +68,7 @@ class Signals:
         self._burst_now += (target - self._burst_now) * (1 - np.exp(-seconds / RISE_S))
         values = self._base + self._wander + self._burst_now
         values[self._methane] += WORK_ADDS * self._working_areas()[self._methane_area]
-        values = np.clip(np.round(values / self._step) * self._step, self._low, self._high)
+        values = np.clip(np.round(np.round(values / self._step) * self._step, 6), self._low, self._high)
         values[self._switch] = self._machines(values, seconds)
         over = values >= self._limit_high
         return Readings(values, np.where(over, np.uint8(Quality.ALARM), np.uint8(0)))

@@ -152,7 +152,8 @@ def run(
     ensure_topics(servers)
     now = dt.datetime.now(dt.UTC)
     province = make_province(seed, time.time_ns() // 1000, sites)
-    outbox = Outbox(producer(servers, linger_ms=20))
+    sender = producer(servers, linger_ms=20)
+    outbox = Outbox(sender)
     simulator = Simulator(province, outbox, pace)
     lives: Iterator[list[Event]] = iter(())
     known: set[str] = set()
@@ -178,6 +179,7 @@ def run(
         due = max(due + TICK_S, time.monotonic() - TICK_S)
         if live:
             stop.wait(max(0.0, due - time.monotonic()))
+    sender.close(timeout=1)
     log.info("simulator ends", frames=simulator.frames, hazards=told)
 
 
