@@ -16,12 +16,12 @@ from schemas.criteria import Catalogue, Clause, concerns
 from schemas.hazards import Evidence
 from schemas.ids import evidence_id
 from schemas.registry import Place, Sensor, Site
-from schemas.terms import UNUSABLE, Confidence, Quality, Verdict
+from schemas.terms import UNUSABLE, Quality, Verdict
 from schemas.times import from_us, shanghai_day
 from schemas.vocabulary import vocabulary
 from streams.decode import Found, Frame, Upstream
 from streams.findings import FindingJudge
-from streams.judgement import Judgement
+from streams.judgement import Judgement, verdict_of
 from streams.signals import SITE_WIDE, SiteSignals
 from streams.spans import Change, Watch
 from streams.why import cited, explained, named
@@ -185,9 +185,7 @@ class SiteCriteria:
             ended_at=ended, peak=span.peak, signal=signal, sensor_ids=span.sensor_ids,
             coordinates=tuple(dict.fromkeys((span.first, span.peaked, span.last))),
         )  # fmt: skip
-        verdict = Verdict.NEEDS_REVIEW if clause.confidence is Confidence.LOW else Verdict.MAJOR
-        if change.what == "undecided":
-            verdict = Verdict.CANNOT_EVALUATE
+        verdict = Verdict.CANNOT_EVALUATE if change.what == "undecided" else verdict_of(clause)
         why_zh, why = _why(clause, self.catalogue, change)
         return Judgement(
             verdict=verdict, clause=clause, site_id=self.site.site_id, place_id=watch.place_id, place=place.name,

@@ -10,12 +10,12 @@ from schemas.hazards import Evidence, Finding
 from schemas.ids import make_id
 from schemas.references import plain
 from schemas.registry import Place, Site
-from schemas.terms import Confidence, Verdict
+from schemas.terms import Verdict
 from schemas.times import shanghai_day
 from schemas.vocabulary import vocabulary
 from streams.criteria import Outcome, StatedFacts, evaluate
 from streams.decode import Found
-from streams.judgement import Judgement
+from streams.judgement import Judgement, verdict_of
 from streams.matching import Candidate, matcher
 from streams.why import cited, explained, named
 
@@ -105,10 +105,10 @@ class FindingJudge:
 
     def _claimed(self, reference: str, clause: Clause) -> _Said:
         zh, en = cited(clause, self.catalogue.document_of(clause))
-        if clause.confidence is Confidence.LOW:
+        if verdict_of(clause) is not Verdict.MAJOR:
             return _Said(
-                Verdict.NEEDS_REVIEW, clause, f"The inspector cites {en}; its text is not confirmed in the catalogue",
-                f"检查人引用{zh}；目录中该条文本未经核实", candidates=({"criterion_id": clause.id, "score": 1.0},),
+                Verdict.NEEDS_REVIEW, clause, f"The inspector cites {en}; the entry is not confirmed, or on trial",
+                f"检查人引用{zh}；目录中该条未经核实或在试行", candidates=({"criterion_id": clause.id, "score": 1.0},),
             )  # fmt: skip
         return _Said(
             Verdict.MAJOR, clause, f"The inspector cites “{reference}”: {en}, in force on the day",
@@ -162,8 +162,9 @@ class FindingJudge:
     def _met(self, clause: Clause, outcome: Outcome) -> _Said:
         zh, en = cited(clause, self.catalogue.document_of(clause))
         seen_zh, seen_en = explained(outcome)
-        verdict = Verdict.NEEDS_REVIEW if clause.confidence is Confidence.LOW else Verdict.MAJOR
-        return _Said(verdict, clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing)
+        return _Said(
+            verdict_of(clause), clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing
+        )
 
     def _elsewhere(self, clauses: list[Clause]) -> _Said:
         ids = [clause.id for clause in clauses]

@@ -6,7 +6,13 @@ from typing import Any
 
 from schemas.criteria import Clause
 from schemas.hazards import Evidence, Finding
-from schemas.terms import Verdict
+from schemas.terms import Confidence, Verdict
+
+
+def verdict_of(clause: Clause) -> Verdict:
+    """What a clause that is met may say: major, or, of low confidence or on trial, a person's review at most."""
+    binding = clause.confidence is not Confidence.LOW and clause.status != "trial"
+    return Verdict.MAJOR if binding else Verdict.NEEDS_REVIEW
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ import datetime as dt
 
 import pytest
 
+from schemas.criteria import Catalogue
 from schemas.registry import Place, Site
 from schemas.terms import SHANGHAI, Quality, Verdict
-from tests.coal_face import CATALOGUE, PLACES, SENSORS, S, at, criteria, frame, only, sensor, told
+from streams.classify import SiteCriteria
+from tests.coal_face import CATALOGUE, PLACES, SENSORS, SITE, S, at, criteria, frame, only, sensor, told
 
 
 def test_gas_over_the_limit_with_the_machine_on_begins_a_span_and_the_stop_ends_it() -> None:
@@ -214,6 +216,13 @@ def test_an_empty_frame_and_unknown_sensors_say_nothing() -> None:
     assert told(site.on_frame(frame(2, ("stranger", 0, 9.0), ("gas", 0, 1.2), ("machine", 0, 1)))) == [
         ("major", "began")
     ]
+
+
+def test_a_clause_on_trial_is_judged_but_only_for_review() -> None:
+    trial = CATALOGUE.clauses["COAL21-5-2"].model_copy(update={"status": "trial"})
+    catalogue = Catalogue(CATALOGUE.documents.values(), [trial])
+    site = SiteCriteria(SITE, PLACES, SENSORS, catalogue)
+    assert told(site.on_frame(frame(0, ("gas", 0, 1.2), ("machine", 0, 1)))) == [("needs_review", "began")]
 
 
 def test_the_registry_may_change_while_a_span_is_open() -> None:
