@@ -36,4 +36,4 @@ class Message(BaseModel):
 
     def encode(self) -> bytes:
         """JSON as it goes on the wire: snake_case keys, RFC 3339 times, extras at the top level."""
-        return orjson.dumps(self.model_dump(mode="json"))
+        return self.model_dump_json().encode()
