@@ -72,13 +72,22 @@ class Live:
         self.tail.start()
         self._recent.start()
         try:
-            while True:
-                await asyncio.sleep(HEARTBEAT_S)
-                self.feed.publish("pulse", await asyncio.to_thread(self.pulse))
+            await asyncio.gather(self._announce(), self._beat())
         finally:
             self._loop = None
             with contextlib.suppress(RuntimeError):
                 await asyncio.to_thread(self.tail.stop)
+
+    async def _announce(self) -> None:
+        """Whoever read the picture while it was being gathered reads it again once it is whole."""
+        while not self.tail.caught_up.is_set():
+            await asyncio.sleep(0.1)
+        self.feed.publish("reset", {})
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            self.feed.publish("pulse", await asyncio.to_thread(self.pulse))
 
     def seen(self, record: Record) -> None:
         """One record of a followed topic; called in the tail's thread."""
@@ -93,7 +102,6 @@ class Live:
                 return
             self._dirty[change] = None
             loop, asked, self._asked = self._loop, self._asked, True
-        # before the first catch-up there is no picture to change: a browser that asks gets what is there
         if loop is not None and not asked:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(loop.call_later, COALESCE_S, self._flush)
@@ -122,8 +130,9 @@ class Live:
         message["happened"] = [subject for what, subject in dirty if what == "event"]
         if any(what == "kpi" for what, _ in dirty):
             message["kpis"] = rows.kpis()
-        if any(what == "site" for what, _ in dirty):
-            message["simulated"] = picture.simulated
+        # names and units on screen come from the registry: the browser reads its rows again
+        if any(what == "registry" for what, _ in dirty):
+            message |= {"simulated": picture.simulated, "renamed": True}
         return message
 
     def pulse(self) -> dict[str, Any]:

@@ -171,16 +171,15 @@ class Picture:
             self.kpis.popitem(last=False)
         return True
 
-    def _take_registry(self, message: Message) -> tuple[str, str] | None:
+    def _take_registry(self, message: Message) -> tuple[str, str]:
         match message:
             case Site():
                 self.sites[message.site_id] = message
-                return ("site", message.site_id)
             case Place():
                 self.places[message.place_id] = message
             case Sensor():
                 self.sensors[message.sensor_id] = message
-        return None
+        return ("registry", "")
 
     def _stepped(self, step: Step, at: dt.datetime) -> None:
         self._heard(at)

@@ -43,6 +43,7 @@ function changes(message) {
   for (const row of message.hazards) state.hazards.set(row.id, row);
   if (message.kpis) state.kpis = message.kpis;
   if ("simulated" in message) $("simulated").hidden = !message.simulated;
+  if (message.renamed) refill(1500);
   alarms.change(message.alarms, message.gone);
   show(message.pulse);
 }
