@@ -7,11 +7,14 @@ import httpx
 import pytest
 
 from console.audit import first_break
+from console.dossier import make_dossier
 from console.forms import FORMS
+from console.history import read_hazard
 from console.security import same_origin
 from console.words import LANGUAGES, words
 from schemas.alarms import AlarmState
 from schemas.commands import COMMANDS, Command
+from schemas.criteria import load_catalogue
 from schemas.events import EVENT_DATA
 from schemas.hazards import HazardRegistered, HazardStateRecord
 from schemas.terms import HazardSource, HazardState, ProcessState, Role, Verdict
@@ -314,6 +317,7 @@ def test_acknowledging_and_clearing_on_the_real_stream(broker, tmp_path):
     mine = SmallMine(broker.servers)
     with installation(broker, data) as running, serve(broker.servers) as board:
         running.start("processing")
+        running.start("landing")
         mine.readings(0.4, 1.2, 1.3, 1.4, 1.5)
         found = mine.finding("甲烷传感器超期未调校", criterion_ref="COAL21-14-6", facts={})
         row = until(lambda: board.json("/api/board")["alarms"], 60)[0]
@@ -361,6 +365,13 @@ def test_acknowledging_and_clearing_on_the_real_stream(broker, tmp_path):
         until(lambda: judged() == "planned")
         page = board.open(f"/hazards/{hazard['id']}?lang=zh")
         assert "更换并调校传感器" in page and "2099-01-01" in page
+
+        running.wait(lambda: len(read_hazard(data, hazard["id"]).events) == version + 1)
+        past = read_hazard(data, hazard["id"])
+        forgotten = make_dossier(None, (), (), past, load_catalogue())
+        assert (forgotten.state.state, forgotten.from_memory) == (HazardState.PLANNED, False)
+        assert [event.kind for event in forgotten.timeline][:2] == ["plan_approved", "hazard_judged"]
+        assert forgotten.verdicts[0]["criterion_id"] == "COAL21-14-6"
 
         assert first_break(data / "audit.jsonl") is None
         actions = [json.loads(line)["action"] for line in (data / "audit.jsonl").read_text().splitlines()]
