@@ -121,12 +121,18 @@ def show(criterion_id: str, as_json: Json = False, folder: Folder = FOLDER) -> N
         return
     document = catalogue.document_of(clause)
     table = Table(title=f"{clause.id}  {clause.title_zh}  {clause.title_en}", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("文件 document", f"{document.title_zh} {document.number} {clause.article_zh} ({clause.article})")
     for name, value in row.items():
         if name not in ("id", "criterion_id", "title_zh", "title_en") and value not in ([], "", None, False):
-            shown = "\n".join(map(_line, value)) if isinstance(value, list) else _line(value)
+            shown = "、".join(value) if name == "keywords" else "\n".join(map(_line, _list(value)))
             table.add_row(name, shown)
     _out.print(table)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _line(value: Any) -> str:

@@ -17,6 +17,7 @@ from schemas.clauses import Clause
 
 K1, B = 1.2, 0.6
 MOST_INDEXES = 256
+TOLD = 4  # words named in a why
 # Below this share of what the text could reach, the likeness is chance (two common words).
 LEAST_SCORE = 0.08
 _WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[\u4e00-\u9fff]+")
@@ -77,8 +78,12 @@ class Matcher:
         ]
 
     def _telling(self, asked: set[str], number: int) -> tuple[str, ...]:
-        shared = sorted(asked & self._texts[number].keys(), key=lambda word: (-self._weights[word], word))
-        return tuple(shared[:6])
+        shared = sorted(asked & self._texts[number].keys(), key=lambda word: (-self._weights[word], -len(word), word))
+        told: list[str] = []
+        for word in shared:  # a pair that crosses two words already told says nothing more
+            if len(told) < TOLD and not any(word in longer for longer in told):
+                told.append(word)
+        return tuple(told)
 
 
 @lru_cache(maxsize=4096)
