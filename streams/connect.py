@@ -27,6 +27,7 @@ class GroupTimes:
     fetch_wait_ms: int
 
 
+_DELIVERY_MS = 120_000  # a broker that starts or elects a leader is waited for; then the send fails, and says so
 # Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
 EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4, fetch_wait_ms=20)
 KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0, fetch_wait_ms=250)
@@ -58,7 +59,7 @@ def producer(servers: str, *, linger_ms: int = 5) -> KafkaProducer:
     """A producer that waits for all replicas, keeps order, and compresses; keys are hashed with murmur2."""
     return KafkaProducer(
         bootstrap_servers=servers, acks="all", linger_ms=linger_ms, compression_type="lz4", max_request_size=8 << 20,
-        enable_idempotence=False, max_in_flight_requests_per_connection=1, retries=20,
+        enable_idempotence=False, max_in_flight_requests_per_connection=1, delivery_timeout_ms=_DELIVERY_MS,
     )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ class Registry:
         self.rules: dict[str, dict[tuple[str, str], AlarmRule]] = defaultdict(dict)
         self.version = -1
         self.revision: dict[str, int] = defaultdict(int)  # by site: grows with every change of it
-        self._owner: dict[tuple[str, str], str] = {}  # (topic, id) -> site, to find what a tombstone removes
+        self._owner: dict[tuple[str, str], str] = {}  # (topic, key) -> site, to find what a tombstone removes
+        self._rule_of: dict[str, tuple[str, str]] = {}  # key -> (sensor_id, rule_id)
 
     def apply(self, record: Record) -> None:
         """Take one registry record. Raises Refused if it does not fit its model; the old record then stays."""
@@ -31,12 +32,11 @@ class Registry:
         if record.value is None:
             self._remove(record.topic, name)
             return
-        site_id = self._take(record.topic, record.value)
-        if site_id:
-            self._owner[record.topic, name] = site_id
-            self.revision[site_id] += 1
+        site_id = self._take(record.topic, name, record.value)
+        self._owner[record.topic, name] = site_id
+        self.revision[site_id] += 1
 
-    def _take(self, topic: str, value: bytes) -> str | None:
+    def _take(self, topic: str, name: str, value: bytes) -> str:
         match topic:
             case "registry.sites":
                 site = Site.parse(value)
@@ -53,6 +53,7 @@ class Registry:
             case "registry.rules":
                 rule = AlarmRule.parse(value)
                 self.rules[rule.site_id][rule.sensor_id, rule.rule_id] = rule
+                self._rule_of[name] = (rule.sensor_id, rule.rule_id)
                 return rule.site_id
         raise Refused("topic", f"{topic} is no registry topic that is read here")
 
@@ -69,7 +70,7 @@ class Registry:
             case "registry.sensors":
                 self.sensors[site_id].pop(name, None)
             case "registry.rules":
-                self.rules[site_id] = {k: r for k, r in self.rules[site_id].items() if r.rule_id != name}
+                self.rules[site_id].pop(self._rule_of.pop(name, ("", "")), None)
 
     def alarm_rules(self, site_id: str) -> list[AlarmRule]:
         """The defaults from the sensors' own limits, each replaced by the site's rule of the same sensor and id."""

@@ -8,7 +8,6 @@ from kafka import KafkaProducer
 
 from schemas.deadletters import DeadLetter
 from schemas.topics import partition_of
-from streams.checksum import use_compiled
 
 _PATIENCE_S = 120
 
@@ -38,7 +37,6 @@ class Outbox:
     """Sends without waiting; `settle` waits for every acknowledgement since the last one."""
 
     def __init__(self, producer: KafkaProducer) -> None:
-        use_compiled()
         self._producer = producer
         self._underway: list[tuple[str, Any]] = []
 
