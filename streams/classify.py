@@ -71,7 +71,7 @@ class SiteCriteria:
     def memory(self) -> dict[str, Any]:
         """JSON-able: latest readings, open spans, running timers."""
         watches = {w.key: w.memory() for w in self._watches if w.span or w.since}
-        return {**self._signals.memory(), "watches": watches}
+        return {**self._signals.memory(), "watches": {**self._orphans, **watches}}
 
     def _build(
         self, places: Mapping[str, Place], sensors: Mapping[str, Sensor], catalogue: Catalogue, memory: dict[str, Any]
@@ -80,8 +80,10 @@ class SiteCriteria:
         self._signals = SiteSignals(self.site, places, sensors, vocabulary())
         self._signals.restore(memory)
         self._watches = list(_watches(self._signals, catalogue, self.site.industry))
+        # what was open under a clause, place or sensor that is no longer there: it ends with the next reading
+        self._orphans: dict[str, dict[str, Any]] = dict(memory.get("watches", {}))
         for watch in self._watches:
-            if held := memory.get("watches", {}).get(watch.key):
+            if held := self._orphans.pop(watch.key, None):
                 watch.restore(held)
         self._by_area: dict[int, list[Watch]] = {}
         for watch in self._watches:
@@ -102,11 +104,11 @@ class SiteCriteria:
         n = len(read.sensors)
         if not n:
             return []
+        found = list(self._bereaved(int(read.us[0]))) if self._orphans else []
         crossing = (read.values >= self._high[read.sensors]) | (read.values <= self._low[read.sensors])
         if not self._waiting.any() and not crossing.any():
             self._signals.take(*read)
-            return []
-        found: list[Judgement] = []
+            return found
         starts = np.flatnonzero(np.diff(read.us, prepend=read.us[0] - 1))  # first row of every timestamp
         ends = np.append(starts[1:], n)
         crossed = np.flatnonzero(np.logical_or.reduceat(crossing, starts))
@@ -166,6 +168,19 @@ class SiteCriteria:
     def _settle(self, area: int) -> None:
         self._waiting[area] = any(watch.waiting for watch in self._by_area.get(area, ()))
 
+    def _bereaved(self, at_us: int) -> Iterator[Judgement]:
+        """The ends of spans whose clause, place or sensors the catalogue or the registry no longer has."""
+        orphans, self._orphans = self._orphans, {}
+        for key, held in sorted(orphans.items()):
+            clause_id, _, place_id = key.partition("|")
+            clause = self.catalogue.get(clause_id)
+            if clause is None:
+                continue
+            watch = Watch(clause, place_id, SITE_WIDE, self._signals, ())
+            watch.restore(held)
+            for change in watch.look(at_us, in_force=False):
+                yield self._judged(watch, change)
+
     def _in_force(self, at_us: int) -> frozenset[str]:
         day = (at_us + SHANGHAI_US) // DAY_US
         if day not in self._binding:
@@ -176,7 +191,7 @@ class SiteCriteria:
         return self._binding[day]
 
     def _judged(self, watch: Watch, change: Change) -> Judgement:
-        clause, span, place = watch.clause, change.span, self._signals.places[watch.place_id]
+        clause, span, place = watch.clause, change.span, self._signals.places.get(watch.place_id)
         began = from_us(span.began_us)
         ended = from_us(change.at_us) if change.what == "ended" else None
         signal = clause.triggers[0].q
@@ -188,8 +203,8 @@ class SiteCriteria:
         verdict = Verdict.CANNOT_EVALUATE if change.what == "undecided" else verdict_of(clause)
         why_zh, why = _why(clause, self.catalogue, change)
         return Judgement(
-            verdict=verdict, clause=clause, site_id=self.site.site_id, place_id=watch.place_id, place=place.name,
-            evidence=(evidence,), missing=span.missing, candidates=(), why=why, why_zh=why_zh,
+            verdict=verdict, clause=clause, site_id=self.site.site_id, place_id=watch.place_id,
+            place=place.name if place else "", evidence=(evidence,), missing=span.missing, candidates=(), why=why, why_zh=why_zh,
             occurred_at=ended or began, phase="ended" if ended else "began", catalogue_version=self.catalogue.version,
         )  # fmt: skip
 

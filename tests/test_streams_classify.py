@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import orjson
 import pytest
 
 from schemas.criteria import Catalogue
@@ -216,6 +217,18 @@ def test_an_empty_frame_and_unknown_sensors_say_nothing() -> None:
     assert told(site.on_frame(frame(2, ("stranger", 0, 9.0), ("gas", 0, 1.2), ("machine", 0, 1)))) == [
         ("major", "began")
     ]
+
+
+def test_a_span_whose_sensor_leaves_the_registry_ends_with_the_next_reading() -> None:
+    site = criteria()
+    began = only(site.on_frame(frame(0, ("gas", 0, 1.2), ("machine", 0, 1))))
+    left = {name: sensor for name, sensor in SENSORS.items() if not name.startswith("gas")}
+    site.configure(PLACES, left, CATALOGUE)
+    site = criteria(sensors=left, memory=orjson.loads(orjson.dumps(site.memory())))
+    ended = only(site.on_frame(frame(1, ("machine", 30, 1))))
+    assert (ended.phase, ended.occurred_at) == ("ended", at(30))
+    assert ended.evidence[0].evidence_id == began.evidence[0].evidence_id
+    assert site.on_frame(frame(2, ("machine", 60, 1))) == [] and site.memory()["watches"] == {}
 
 
 def test_a_clause_on_trial_is_judged_but_only_for_review() -> None:
