@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 
 from pipelines.compact import compact_lake
-from pipelines.kpis import send_kpis
+from pipelines.kpis import send_kpis, shortened
 from pipelines.publish import publish_warehouse
 from pipelines.serve import JOBS, main
 from schemas.events import Event
@@ -20,6 +20,7 @@ from schemas.kpis import KpiRow
 from schemas.settings import Settings
 from schemas.tables import TABLES
 from streams.reader import read_to_end
+from warehouse.kpis import compute
 from warehouse.lake import LakeTable
 from warehouse.publish import published
 
@@ -96,6 +97,14 @@ def test_kpi_rows_reach_the_topic_with_keys_that_keep_the_milestones(broker, mon
     send_kpis(Settings(clock="data"))
     again = [r for r in read_to_end(broker.servers, ["kpi.values"]) if r.value]
     assert {r.key for r in again} == {r.key for r in records}
+
+
+def test_a_long_list_is_cut_for_the_topic_and_says_so():
+    (row,) = compute(VECTORS, dt.date(2024, 12, 31), kpis=["K02"])
+    short = shortened(row, listed=1)
+    assert len(short.detail["hazards"]) == 1 and short.detail["hazards_left_out"] == 1
+    assert (short.num, short.value) == (row.num, row.value)
+    assert shortened(row) == row
 
 
 def once(jobs: str, data: Path) -> subprocess.CompletedProcess[str]:
