@@ -193,11 +193,13 @@ def _between(documents: dict[str, Document], clauses: dict[str, Clause], files: 
                 reason = f"overlapping validity: {old} is still in force when this clause begins"
                 yield Fault(files[clause.id], clause.id, "supersedes", reason)
         if clause.continues:
-            first = clause.supersedes[0] if clause.supersedes else ""
-            if not first or first in carried:
-                reason = f"{first} is already continued by {carried[first]}" if first else "without supersedes"
+            inherited = clause.supersedes[0] if clause.supersedes else ""
+            if not inherited or inherited in carried:
+                reason = (
+                    f"{inherited} is already continued by {carried[inherited]}" if inherited else "without supersedes"
+                )
                 yield Fault(files[clause.id], clause.id, "continues", reason)
-            carried[first] = clause.id
+            carried[inherited] = clause.id
 
 
 def _after(clause: Clause, earlier: Clause, documents: dict[str, Document]) -> bool:
