@@ -8,7 +8,7 @@ app = typer.Typer(
     name="qingling",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="清零 Qingling: sensor alarms and inspection findings, judged by the criteria in force, followed to clearance.",
+    help="清零 Qingling: alarms and inspection findings, judged by the criteria in force, followed to clearance.",
 )
 app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")

@@ -55,9 +55,9 @@ class Live:
         self.recent_error: str | None = None
         self.tail = Tail(
             servers,
-            (*WHOLE, *EVENTS, "processing.steps", "command.results"),
+            (*WHOLE, *EVENTS, "processing.steps", "worker.heartbeats", "command.results"),
             self.seen,
-            from_end=(*EVENTS, "processing.steps", "command.results"),
+            from_end=(*EVENTS, "processing.steps", "worker.heartbeats", "command.results"),
         )
 
     @contextmanager
@@ -178,11 +178,11 @@ class Live:
             self.recent_error = str(error) or type(error).__name__
 
     def _ends(self) -> dict[TopicPartition, int]:
-        wanted = all_partitions((*EVENTS, "processing.steps"))
+        wanted = all_partitions((*EVENTS, "processing.steps", "worker.heartbeats"))
         reader = consumer(self._servers)
         try:
             begins, ends = reader.beginning_offsets(wanted), reader.end_offsets(wanted)
         finally:
             reader.close()
-        back = {"processing.steps": RECENT_STEPS}
+        back = {"processing.steps": RECENT_STEPS, "worker.heartbeats": RECENT_STEPS}
         return {tp: max(begins[tp], ends[tp] - back.get(tp.topic, RECENT_EVENTS)) for tp in wanted}

@@ -18,6 +18,7 @@ from schemas.steps import Step
 from schemas.terms import ProcessState
 from schemas.times import from_us
 from schemas.topics import topics
+from schemas.workers import Heartbeat
 from streams.lifecycle import is_open
 
 STATES = ("alarm.states", "hazard.states")
@@ -44,7 +45,7 @@ class Freshness:
     """How old the processing stream is, by the producer's clock: a recorded series has old events but a live stream."""
 
     stepped_at: dt.datetime | None = None  # newest record on processing.steps
-    heard_at: dt.datetime | None = None  # newest step or event
+    heard_at: dt.datetime | None = None  # newest step or heartbeat
     data_now: dt.datetime | None = None  # the newest step's `now`
 
     def age_s(self, now: dt.datetime) -> float | None:
@@ -103,12 +104,15 @@ class Picture:
             case Step():
                 self._stepped(message, from_us(timestamp_us))
                 return None
+            case Heartbeat():
+                if message.partitions:  # a worker that owns nothing processes nothing
+                    self._heard(from_us(timestamp_us))
+                return None
             case AlarmState():
                 return ("alarm", message.alarm_id) if self._take_alarm(message) else None
             case HazardStateRecord():
                 return ("hazard", message.hazard_id) if self._take_hazard(message) else None
             case Event():
-                self._heard(from_us(timestamp_us))
                 return ("event", message.subject_id) if self._take_event(message) else None
             case KpiRow():
                 return ("kpi", message.kpi_id) if self._take_kpi(message) else None

@@ -43,7 +43,7 @@ def gather(settings: Settings) -> dict[str, Any]:
     servers = bootstrap_servers(settings)
     ensure_topics(servers, patience_s=5)
     ends = true_ends(servers, ["dead.letters", *{tp.topic for tp in absorbed(servers)}])
-    newest = _newest_step(servers)
+    newest = _newest(servers)
     age = None if newest is None else (dt.datetime.now(dt.UTC) - newest).total_seconds()
     return {
         "running": True,
@@ -51,7 +51,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "broker_kind": "embedded" if is_embedded(settings) else "kafka",
         "processing_lag": processing_lag(servers),
         "landing_lag": Landed(settings.data, servers).lag(),
-        "newest_step_age_s": None if age is None else round(age, 1),
+        "stream_age_s": None if age is None else round(age, 1),
         "stale": age is None or age > STALE_S,
         "records": _sum_by_topic(ends),
         "dead_letters": sum(end for tp, end in ends.items() if tp.topic == "dead.letters"),
@@ -65,27 +65,25 @@ def _sum_by_topic(ends: dict[Any, int]) -> dict[str, int]:
     return totals
 
 
-def _newest_step(servers: str) -> dt.datetime | None:
-    """When the newest step record was written, by the broker's record time."""
-    from kafka import TopicPartition
-
+def _newest(servers: str) -> dt.datetime | None:
+    """When processing last wrote a step or said that it lives, by the record's own time."""
     from schemas.times import from_us
-    from schemas.topics import SITE_PARTITIONS
-    from streams.reader import read_to_end
+    from streams.reader import all_partitions, near_end, read_to_end
 
-    steps = read_to_end(servers, only=[TopicPartition("processing.steps", p) for p in range(SITE_PARTITIONS)])
-    newest = max((record.timestamp_us for record in steps), default=0)
+    wanted = all_partitions(["processing.steps", "worker.heartbeats"])
+    recent = read_to_end(servers, only=wanted, start=near_end(servers, wanted, 50))
+    newest = max((record.timestamp_us for record in recent), default=0)
     return from_us(newest) if newest else None
 
 
 def _table(found: dict[str, Any]) -> Table:
     table = Table(title="清零 Qingling", show_header=False)
-    age = found["newest_step_age_s"]
+    age = found["stream_age_s"]
     table.add_row("消息代理 broker", f"{found['broker']} ({found['broker_kind']})")
     table.add_row("处理积压 processing lag", f"{found['processing_lag']} records")
     table.add_row("落盘积压 landing lag", f"{found['landing_lag']} records")
     fresh = "从未 never" if age is None else f"{age} s"
-    table.add_row("最近一步 newest step", f"[red]{fresh} 中断 stale[/red]" if found["stale"] else fresh)
+    table.add_row("处理流 stream last heard", f"[red]{fresh} 中断 stale[/red]" if found["stale"] else fresh)
     for name, count in found["records"].items():
         colour = "[yellow]" if name == "dead.letters" and count else ""
         table.add_row(name, f"{colour}{count}")

@@ -1,8 +1,8 @@
 """A frame: many readings of one site in one Kafka message (`telemetry.frames`), as an Arrow IPC stream with lz4.
 
-Columns: sensor_id (dictionary<int32, utf8>), occurred_at (timestamp µs UTC), value (float64, the sensor's unit; NaN = no
-value), quality (uint8 bits of terms.Quality). Headers: site_id, schema_version, source, received_at (µs), frame_id,
-registry_offset (the highest `registry.sensors` offset the frame relies on, -1 = none).
+Columns: sensor_id (dictionary<int32, utf8>), occurred_at (timestamp µs UTC), value (float64, the sensor's unit;
+NaN = no value), quality (uint8 bits of terms.Quality). Headers: site_id, schema_version, source, received_at (µs),
+frame_id, registry_offset (the highest `registry.sensors` offset the frame relies on, -1 = none).
 """
 
 from collections.abc import Iterable, Sequence

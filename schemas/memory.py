@@ -1,7 +1,7 @@
 """`site.memory`: what the stream must remember of a site beside alarm and hazard states.
 
-Latest value and time of every sensor, pending on/off delays, open criterion spans, ids already seen. Written in the same
-step as the states; read by the stream alone (docs/decisions/0003).
+Latest value and time of every sensor, pending on/off delays, open criterion spans, ids already seen. Written in the
+same step as the states; read by the stream alone (docs/decisions/0003).
 """
 
 from typing import Any

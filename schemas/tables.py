@@ -1,7 +1,7 @@
 """The Arrow schema of every lake table, and how a Kafka record becomes its row.
 
-Every row keeps where it came from: log_id, topic, partition, offset (and row within a frame), and the record's own Kafka
-time. Fields of the message that have no column of their own go, as JSON text, to `extra`.
+Every row keeps where it came from: log_id, topic, partition, offset (and row within a frame), and the record's own
+Kafka time. Fields of the message that have no column of their own go, as JSON text, to `extra`.
 """
 
 import pyarrow as pa
@@ -31,22 +31,23 @@ _STATE = _columns(value=_S)  # the record as JSON text: the stream's own memory,
 
 _VALUE_COLUMNS: dict[str, list[pa.Field]] = {
     "device_alarms": _columns(
-        source_system=_S, dialect=_S, site_id=_S, sensor_id=_S, area_code=_S, alarm_kind=_S, level=_I, value=_F, unit=_S,
-        limit=_F, raised_at=STAMP, ended_at=STAMP, peak=_F, cause=_S, measure=_S, received_at=STAMP, raw=_S,
+        source_system=_S, dialect=_S, site_id=_S, sensor_id=_S, area_code=_S, alarm_kind=_S, level=_I, value=_F,
+        unit=_S, limit=_F, raised_at=STAMP, ended_at=STAMP, peak=_F, cause=_S, measure=_S, received_at=STAMP, raw=_S,
     ),
     "inspection_findings": _columns(
-        finding_id=_S, site_id=_S, enterprise_id=_S, region=_S, industry=_S, found_at=STAMP, received_at=STAMP, source=_S,
-        inspector=_S, criterion_ref=_S, facts=_S, text=_S, place=_S, deadline=STAMP, status=_S,
+        finding_id=_S, site_id=_S, enterprise_id=_S, region=_S, industry=_S, found_at=STAMP, received_at=STAMP,
+        source=_S, inspector=_S, criterion_ref=_S, facts=_S, text=_S, place=_S, deadline=STAMP, status=_S,
     ),
     "commands": _columns(
-        command_id=_S, kind=_S, site_id=_S, target_id=_S, seen_version=_I, actor=_S, issued_at=STAMP, occurred_at=STAMP,
-        data=_S,
+        command_id=_S, kind=_S, site_id=_S, target_id=_S, seen_version=_I, actor=_S, issued_at=STAMP,
+        occurred_at=STAMP, data=_S,
     ),
     "command_results": _columns(
-        command_id=_S, accepted=_B, event_ids=_S, guard=_S, reason=_S, site_id=_S, target_id=_S, answered_at=STAMP, step=_I,
+        command_id=_S, accepted=_B, event_ids=_S, guard=_S, reason=_S, site_id=_S, target_id=_S, answered_at=STAMP,
+        step=_I,
     ),
     **dict.fromkeys(("alarm_events", "criterion_verdicts", "hazard_events", "programme_events"), _EVENT),
-    **dict.fromkeys(("alarm_states", "hazard_states", "site_memory"), _STATE),
+    **dict.fromkeys(("alarm_states", "hazard_states", "site_memory", "worker_heartbeats"), _STATE),
     "processing_steps": _columns(
         step=_I, now=STAMP, ranges=_S, absorbed=_S, registry_version=_I, catalogue_version=_S,
     ),
@@ -100,8 +101,7 @@ TABLES: dict[str, pa.Schema] = {
     "dead_letters": DEAD_LETTERS,
     "gaps": GAPS,
     **{
-        name: pa.schema([*_KEYED, *columns, pa.field("extra", pa.string())])
-        for name, columns in _VALUE_COLUMNS.items()
+        name: pa.schema([*_KEYED, *columns, pa.field("extra", pa.string())]) for name, columns in _VALUE_COLUMNS.items()
     },
 }
 PARTITION_BY: dict[str, list[str]] = {"readings": ["day"]}

@@ -82,7 +82,7 @@ def decode(record: Record) -> Input:
         raise Refused("", "empty record")
     match record.topic:
         case "telemetry.frames":
-            return Frame(record, FrameHeader.decode(record.headers), decode_frame(record.value))
+            return _frame(record)
         case "device.alarms":
             return Upstream(record, DeviceAlarm.parse(record.value))
         case "inspection.findings":
@@ -90,6 +90,17 @@ def decode(record: Record) -> Input:
         case "commands":
             return Asked(record, Command.parse(record.value))
     raise Refused("topic", f"{record.topic} is no input of the processing step")
+
+
+def _frame(record: Record) -> Frame:
+    header, batch = FrameHeader.decode(record.headers), decode_frame(record.value or b"")
+    received = header.received_at_us
+    if received < EARLIEST_US or (record.timestamp_us and received > record.timestamp_us + AHEAD_US):
+        raise Refused("header received_at", f"{received} µs is before 2000 or ahead of the record's own time")
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if column.null_count:
+            raise Refused(name, f"{column.null_count} readings have none")
+    return Frame(record, header, batch)
 
 
 def received_at_us(item: Input) -> int:

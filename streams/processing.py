@@ -8,6 +8,7 @@ state they met.
 import asyncio
 import logging
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from schemas.settings import Settings
 from schemas.steps import Step
 from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
+from schemas.workers import Heartbeat
 from streams.connect import group_times
 from streams.decode import Record
 from streams.fastfetch import set_fetch_wait
@@ -28,6 +30,7 @@ from streams.worker import Row, Worker, rows
 log = logging.getLogger("qingling.processing")
 
 BATCH = 512  # Kafka messages per step at most
+HEARTBEAT_S = 5.0
 NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
 QUIET = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
 
@@ -83,6 +86,12 @@ def make_app(settings: Settings) -> faust.App:
             for event in events:
                 event.ack()
 
+    @app.timer(HEARTBEAT_S)
+    async def beat() -> None:
+        """A worker whose steps hang says nothing either: the lock is theirs."""
+        async with busy:
+            await send_all(app, [heartbeat(sorted(worker.states))])
+
     @app.timer(5.0)
     async def watch() -> None:
         if not worker.states and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
@@ -95,6 +104,13 @@ def make_app(settings: Settings) -> faust.App:
             logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
 
     return app
+
+
+def heartbeat(partitions: Sequence[int]) -> Row:
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    at = from_us(time.time_ns() // 1000)
+    beat = Heartbeat(worker=name, app="qingling-processing", at=at, partitions=tuple(partitions))
+    return ("worker.heartbeats", name.encode(), beat.encode(), 0, None)
 
 
 async def _mark_start(app: faust.App, worker: Worker) -> None:
@@ -135,7 +151,7 @@ def _record(message: Any, logs: dict[str, str]) -> Record:
     pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
     return Record(
         log_id=logs[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
-        key=message.key, value=message.value, headers=pairs, timestamp_us=int(message.timestamp * 1e6),
+        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
     )  # fmt: skip
 
 
