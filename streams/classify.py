@@ -205,7 +205,8 @@ class SiteCriteria:
         return Judgement(
             verdict=verdict, clause=clause, site_id=self.site.site_id, place_id=watch.place_id,
             place=place.name if place else "", evidence=(evidence,), missing=span.missing, candidates=(),
-            why=why, why_zh=why_zh, occurred_at=ended or began, phase="ended" if ended else "began", catalogue_version=self.catalogue.version,
+            why=why, why_zh=why_zh, occurred_at=ended or began, phase="ended" if ended else "began",
+            catalogue_version=self.catalogue.version,
         )  # fmt: skip
 
     # ---- other inputs
