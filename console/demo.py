@@ -27,6 +27,7 @@ from schemas.settings import Settings
 
 talk = Console(stderr=True)
 _FEED = "feed"
+_PAST = "past"  # the simulated province's three years of hazards
 _PREFECT_AFTER_S = 15  # the board must move first; Prefect's server takes the machine for ten seconds
 _READY_PATIENCE_S = 90
 
@@ -82,8 +83,7 @@ def _run(
         environment = _environment(settings, broker.servers, replayed=data is not None)
         programs = _programs(port, data, once, sites)
         with supervised(settings.run, programs, environment) as supervisor:
-            for name in ("processing", "landing", "board", _FEED):
-                supervisor.start(name)
+            _start(supervisor, simulated=data is None)
             _await_board(url, supervisor, ended)
             talk.print(f"[bold]board[/bold] {url}   [dim]logs in {settings.run}, Ctrl-C ends[/dim]")
             if not no_open and sys.stdout.isatty():
@@ -96,6 +96,18 @@ def _run(
             found = summary(settings.data, broker.servers)
     found["board_url"] = url
     return found
+
+
+def _start(supervisor: Supervisor, *, simulated: bool) -> None:
+    """Processing comes after the simulated past: it reads the hazards that stand open when it begins."""
+    first = ("landing", _PAST, "board") if simulated else ("landing", "board")
+    for name in first:
+        supervisor.start(name)
+    deadline = time.monotonic() + _READY_PATIENCE_S
+    while simulated and supervisor.state(_PAST) in ("STARTING", "RUNNING") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for name in ("processing", _FEED):
+        supervisor.start(name)
 
 
 def _environment(settings: Settings, servers: str, *, replayed: bool) -> dict[str, str]:
@@ -111,14 +123,18 @@ def _programs(port: int, data: Path | None, once: bool, sites: int) -> list[Prog
     from console import flows
 
     if data is None:
-        feed = Program(_FEED, python("-m", "pipelines.simulate", "--sites", str(sites)))
+        simulate = python("-m", "pipelines.simulate", "--sites", str(sites))
+        feed = Program(_FEED, [*simulate, "--no-history"])
+        past = [Program(_PAST, [*simulate, "--no-live"], restart=False)]
     else:
         command = python("-m", "console.cli", "ingest", "mtt1201", str(data.resolve()), "--json")
         feed = Program(_FEED, [*command, "--once"] if once else command, restart=not once)
+        past = []
     return [
         Program("processing", python("-m", "streams", "processing")),
         Program("landing", python("-m", "streams", "landing"), stop_s=20),
         Program("board", python("-m", "console.board", "--port", str(port))),
+        *past,
         feed,
         *flows.programs(),
     ]
