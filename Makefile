@@ -44,7 +44,7 @@ down: ## stop the services of docker-compose.yml; volumes stay
 
 lock: ## resolve pyproject.toml into requirements.lock (needs uv: pip install uv, or UV=path)
 	@command -v $(UV) >/dev/null || { echo "lock: uv not found; pip install uv in an environment of your own, then make lock UV=path/to/uv" >&2; exit 2; }
-	$(UV) pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	$(UV) pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header \
 		--python-version 3.11 --universal --quiet -o requirements.lock
 
 clean: ## remove caches and built files; .venv, .kafka and data stay
