@@ -28,7 +28,7 @@ from schemas.settings import Settings
 talk = Console(stderr=True)
 _FEED = "feed"
 _PAST = "past"  # the simulated province's three years of hazards
-_PREFECT_AFTER_S = 15  # the board must move first; Prefect's server takes the machine for ten seconds
+_PREFECT_AFTER_S = 25  # the board must move first; Prefect's server takes the machine for ten seconds
 _READY_PATIENCE_S = 90
 
 
@@ -99,14 +99,16 @@ def _run(
 
 
 def _start(supervisor: Supervisor, *, simulated: bool) -> None:
-    """Processing comes after the simulated past: it reads the hazards that stand open when it begins."""
-    first = ("landing", _PAST, "board") if simulated else ("landing", "board")
-    for name in first:
+    """Processing comes after the simulated past: it reads the hazards that stand open when it begins.
+
+    Landing comes last: it can catch up, and on two cores whatever starts beside processing delays the first alarm.
+    """
+    for name in (*((_PAST,) if simulated else ()), _FEED, "board"):
         supervisor.start(name)
     deadline = time.monotonic() + _READY_PATIENCE_S
     while simulated and supervisor.state(_PAST) in ("STARTING", "RUNNING") and time.monotonic() < deadline:
         time.sleep(0.1)
-    for name in ("processing", _FEED):
+    for name in ("processing", "landing"):
         supervisor.start(name)
 
 

@@ -122,8 +122,8 @@ class Simulator:
             self.frames += 1
 
 
-def tell_history(lives: Iterator[list[Event]], known: set[str], outbox: Outbox, until: float) -> int | None:
-    """Send lives until the monotonic clock says `until`; how many were sent, None when there are no more.
+def tell_history(lives: Iterator[list[Event]], known: set[str], outbox: Outbox, until: float) -> tuple[int, bool]:
+    """Send lives until the monotonic clock says `until`; how many were sent, and whether there are more.
 
     A hazard that the broker already knows has an owner: its past was told, and its state is the stream's.
     """
@@ -131,7 +131,7 @@ def tell_history(lives: Iterator[list[Event]], known: set[str], outbox: Outbox, 
     while time.monotonic() < until:
         events = next(lives, None)
         if events is None:
-            return None
+            return told, False
         if not events or events[0].subject_id in known:
             continue
         state = None
@@ -141,13 +141,13 @@ def tell_history(lives: Iterator[list[Event]], known: set[str], outbox: Outbox, 
         if state is not None:
             outbox.put(Outgoing("hazard.states", state.hazard_id, state.encode(), (), partition_of(state.site_id)))
         told += 1
-    return told
+    return told, True
 
 
 def run(
     settings: Settings, seed: int, sites: int, pace: float, *, past: bool, live: bool, stop: threading.Event
 ) -> None:
-    """Feed the broker until `stop`; with `live` False until the history is told. Raises NotConnected, KafkaError."""
+    """Feed the broker until `stop`; with `live` False only tell the history. Raises NotConnected, KafkaError."""
     servers = bootstrap_servers(settings)
     ensure_topics(servers)
     now = dt.datetime.now(dt.UTC)
@@ -161,17 +161,17 @@ def run(
         known = {(record.key or b"").decode() for record in read_to_end(servers, ["hazard.states"])}
         lives = history(province, load_catalogue(), now)
     telling, told, number, due = past, 0, 0, time.monotonic()
-    while not stop.is_set() and (live or telling or not simulator.complete):
-        if not simulator.complete:
+    while not stop.is_set() and (live or telling):
+        if live and not simulator.complete:
             simulator.register(time.monotonic() + REGISTRY_SHARE * TICK_S)
             if simulator.complete:
                 log.info("registry sent", sites=len(province.sites), sensors=sum(1 for _ in province.sensors()))
         if live:
             simulator.tick(number, time.time_ns() // 1000)
-        if telling and simulator.complete:
-            more = tell_history(lives, known, outbox, time.monotonic() + TICK_S * (HISTORY_SHARE if live else 1))
-            telling = more is not None
-            told += more or 0
+        if telling and (simulator.complete or not live):
+            share = HISTORY_SHARE if live else 1
+            more, telling = tell_history(lives, known, outbox, time.monotonic() + TICK_S * share)
+            told += more
             if not telling:
                 log.info("history told", hazards=told)
         outbox.settle()
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=SITES)
     parser.add_argument("--speed", type=float, default=1.0, help="how many times as often something happens")
     parser.add_argument("--history", action=argparse.BooleanOptionalAction, default=True, help="three years of hazards")
-    parser.add_argument("--live", action=argparse.BooleanOptionalAction, default=True, help="readings from now on")
+    parser.add_argument("--live", action=argparse.BooleanOptionalAction, default=True, help="registry, and readings from now on")
     chosen = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
