@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from schemas.ids import make_id
 
@@ -38,7 +39,7 @@ class DeadLetter:
     def decode(cls, headers: Iterable[tuple[str, bytes]]) -> "DeadLetter":
         """Missing headers become empty: a dead letter itself is never refused."""
         found = {key: value.decode("utf-8", "replace") for key, value in headers}
-        numbers = {"refused_at_us", "line"}
-        return cls(**{
-            f.name: int(found.get(f.name) or 0) if f.name in numbers else found.get(f.name, "") for f in fields(cls)
-        })  # fmt: skip
+        values: dict[str, Any] = {field.name: found.get(field.name, "") for field in fields(cls)}
+        for number in ("refused_at_us", "line"):
+            values[number] = int(values[number]) if values[number].isdigit() else 0
+        return cls(**values)

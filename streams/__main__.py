@@ -16,13 +16,13 @@ def main() -> None:
     settings = Settings()
     match chosen.what:
         case "processing":
-            from streams import processing
+            from streams.processing import main as process
 
-            processing.main(settings)
+            process(settings)
         case "landing":
-            from streams import landing
+            from streams.landing import main as land
 
-            landing.main()
+            land()
         case "bootstrap":
             from streams.connect import bootstrap_servers, ensure_topics
 
