@@ -189,7 +189,9 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=SITES)
     parser.add_argument("--speed", type=float, default=1.0, help="how many times as often something happens")
     parser.add_argument("--history", action=argparse.BooleanOptionalAction, default=True, help="three years of hazards")
-    parser.add_argument("--live", action=argparse.BooleanOptionalAction, default=True, help="registry, and readings from now on")
+    parser.add_argument(
+        "--live", action=argparse.BooleanOptionalAction, default=True, help="registry, and readings from now on"
+    )
     chosen = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

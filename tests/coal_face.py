@@ -1,7 +1,11 @@
 """A coal face, a heading and a slope of one mine, and frames of their readings: what the classification tests share."""
 
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from schemas.criteria import load_catalogue
 from schemas.frames import FrameHeader, make_batch
@@ -85,3 +89,17 @@ def told(judgements: list[Judgement], clause_id: str = "COAL21-5-2") -> list[tup
 def only(judgements: list[Judgement], clause_id: str = "COAL21-5-2") -> Judgement:
     (found,) = [j for j in judgements if j.clause and j.clause.id == clause_id]
     return found
+
+
+COLUMNS = {"gas": "MM116", "return": "MM31", "wind": "AS038", "machine": "PD"}
+
+
+def longwall(path: Path) -> Iterator[Frame]:
+    """The real series in frames of ten minutes."""
+    table = pq.read_table(path, columns=list(COLUMNS.values())).to_pydict()
+    rows = list(zip(*table.values(), strict=True))
+    for first in range(0, len(rows), 20):
+        readings: list[tuple[str, float, float]] = []
+        for n, values in enumerate(rows[first : first + 20], start=first):
+            readings += [(name, 30.0 * n, value) for name, value in zip(COLUMNS, values, strict=True)]
+        yield frame(first, *readings)

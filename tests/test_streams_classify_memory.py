@@ -1,18 +1,15 @@
 """A site rebuilt from memory goes on exactly; many times in one frame say the same; the real longwall."""
 
-import os
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-import pyarrow.parquet as pq
 import pytest
 
 from schemas.terms import Verdict
 from streams.decode import Frame
-from tests.coal_face import SENSORS, criteria, frame
+from tests.coal_face import SENSORS, criteria, frame, longwall
 
 
 def random_frames(seed: int) -> list[Frame]:
@@ -70,26 +67,9 @@ def test_many_times_in_one_frame_say_the_same_as_a_frame_for_each_time(seed: int
     assert facts(together) == facts(expected) and len(expected) > 50
 
 
-COLUMNS = {"gas": "MM116", "return": "MM31", "wind": "AS038", "machine": "PD"}
-
-
-def longwall() -> Iterator[Frame]:
-    path = Path(__file__).resolve().parents[2] / "shared" / "data" / "coal_methane_emag" / "methane_30s.parquet"
-    if not path.exists():
-        reason = f"the real longwall series is not at {path}"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    table = pq.read_table(path, columns=list(COLUMNS.values())).to_pydict()
-    rows = list(zip(*table.values(), strict=True))
-    for first in range(0, len(rows), 20):  # a frame of ten minutes
-        readings: list[tuple[str, float, float]] = []
-        for n, values in enumerate(rows[first : first + 20], start=first):
-            readings += [(name, 30.0 * n, value) for name, value in zip(COLUMNS, values, strict=True)]
-        yield frame(first, *readings)
-
-
-def test_the_real_longwall_gives_271_and_20_spans_and_none_with_production_off() -> None:
+def test_the_real_longwall_gives_271_and_20_spans_and_none_with_production_off(real_series: Path) -> None:
     site, counts, on = criteria(), Counter[tuple[str, str, str]](), {}
-    for each in longwall():
+    for each in longwall(real_series):
         for name, when, value, _ in zip(*(column.to_pylist() for column in each.batch.columns), strict=True):
             if name == "machine":
                 on[when] = value == 1

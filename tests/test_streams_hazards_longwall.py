@@ -1,5 +1,6 @@
 """The real longwall through criteria into hazards, and on through commands to closing."""
 
+from pathlib import Path
 from typing import Any
 
 from schemas.events import Event
@@ -9,8 +10,8 @@ from streams.hazards import SiteHazards
 from streams.judgement import Judgement
 from streams.lifecycle import apply
 from streams.refusal import Refusal
+from tests.coal_face import CATALOGUE, SITE, criteria, longwall
 from tests.hazard_bench import DAY, HOUR, LI, PLAN, SUN, WANG, asked
-from tests.test_streams_classify import CATALOGUE, SITE, criteria, longwall
 
 
 def told(hazards: SiteHazards, judgement: Judgement, recorded_at: Any) -> list[Event]:
@@ -18,9 +19,9 @@ def told(hazards: SiteHazards, judgement: Judgement, recorded_at: Any) -> list[E
     return hazards.on_judgement(judgement, recorded_at, judgement.evidence[0].coordinates, cause)
 
 
-def test_the_real_longwall_opens_one_hazard_per_clause_and_place_and_they_can_be_cleared() -> None:
+def test_the_real_longwall_opens_one_hazard_per_clause_and_place_and_they_can_be_cleared(real_series: Path) -> None:
     site, hazards, events = criteria(), SiteHazards(SITE, CATALOGUE), list[Event]()
-    for frame in longwall():
+    for frame in longwall(real_series):
         recorded_at = from_us(frame.header.received_at_us)
         for judgement in site.on_frame(frame):
             events += told(hazards, judgement, recorded_at)

@@ -49,7 +49,8 @@ def reading_rows(first: int, count: int) -> list[dict[str, object]]:
     return [
         {
             "log_id": "log", "topic": "telemetry.frames", "partition": 1, "offset": first, "row": row,
-            "kafka_at": EPOCH, "frame_id": f"f{first}", "site_id": "140402000123", "sensor_id": "MM116", "occurred_at": when, "value": 0.5,
+            "kafka_at": EPOCH, "frame_id": f"f{first}", "site_id": "140402000123", "sensor_id": "MM116",
+            "occurred_at": when, "value": 0.5,
             "quality": 0, "source": "test", "received_at": when, "day": shanghai_day(when),
         }
         for row, when in enumerate(times)
