@@ -67,6 +67,19 @@ class Case(Authored):
     expect: bool | str
 
 
+class Limit(Authored):
+    """A number that a sentence must give for the clause to be judged from text, and the side of it that meets.
+
+    `what` are the Chinese words of the quantity as inspectors write it; `unit` is that of `v` ("" for a bare count).
+    """
+
+    what: tuple[str, ...] = Field(min_length=1)
+    op: str = Field(pattern="^(>|>=|<|<=|==)$")
+    v: float
+    unit: str = ""
+    needed: bool = True  # without the number the answer is needs_review; False: only a number given can exclude
+
+
 class Clause(Authored):
     """One clause of a list, in our own words.
 
@@ -74,7 +87,8 @@ class Clause(Authored):
     findings are judged by the rule. `places`: kinds of place whose sensors may trigger. `supersedes`: clauses of the
     earlier edition whose matter this one takes over; `continues`: of several successors, the one that carries on
     the earlier clause's open hazards. `partial`: the rule covers part of the clause: it may meet it, never refute it.
-    `needs`: what would have to be seen to decide the rest, or all of a clause without a rule.
+    `needs`: what would have to be seen to decide the rest, or all of a clause without a rule. `keywords`, `phrasings`,
+    `excludes` and `limits` are Chinese and are what a sentence of a finding is matched with.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
@@ -102,6 +116,9 @@ class Clause(Authored):
     deadline_days: int | None = Field(default=None, gt=0)
     measures: tuple[Measure, ...] = ()
     keywords: tuple[str, ...] = ()
+    phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
+    excludes: tuple[str, ...] = ()  # words that say the clause's exemption holds, or that it was put right
+    limits: tuple[Limit, ...] = ()
     note: str = ""
     source: str = ""
     cases: tuple[Case, ...] = ()
