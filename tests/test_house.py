@@ -53,7 +53,7 @@ def lock_entries() -> dict[str, str]:
 def test_every_entry_of_the_lock_is_pinned_and_hashed() -> None:
     entries = lock_entries()
     assert len(entries) > 100
-    assert [e for e in entries if not re.match(r"[a-z0-9][a-z0-9._-]*(\[[a-z,]+\])?==\S+", e)] == []
+    assert [e for e in entries if not re.match(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9, ]+\])?==\S+", e)] == []
     assert [e for e, hashes in entries.items() if "--hash=sha256:" not in hashes] == []
 
 
