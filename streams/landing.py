@@ -20,9 +20,8 @@ from kafka.admin import KafkaAdminClient
 from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
-from streams.connect import bootstrap_servers, ensure_topics, group_times, log_ids, producer
-from streams.decode import Record
-from streams.fastfetch import set_fetch_wait
+from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
+from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
 from warehouse.lake import Fenced, LakeTable
@@ -86,20 +85,11 @@ class Inbox:
 
 def make_app(settings: Settings) -> faust.App:
     """The Faust app with its one agent and its one landing task."""
-    servers, times = bootstrap_servers(settings), group_times(settings)
+    servers = bootstrap_servers(settings)
     ensure_topics(servers)
-    set_fetch_wait(times.fetch_wait_ms, read_committed=True)
-    app = faust.App(
-        GROUP, broker=f"kafka://{servers}", store="memory://", web_enabled=False, topic_disable_leader=True,
-        topic_allow_declare=False, broker_session_timeout=times.session_s,
-        broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
-        stream_buffer_maxsize=1024, stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20,
-        consumer_auto_offset_reset="earliest", processing_guarantee="at_least_once",
-    )  # fmt: skip
+    app = faust_app(GROUP, servers, settings, read_committed=True, stream_buffer_maxsize=1024)
     # One agent on purpose: with two on a topic a message counts when both have acknowledged it.
-    channel = app.topic(
-        *topics(), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
-    )
+    channel = raw_channel(app, topics())
     lander = Lander(lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers))
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
     ids: dict[str, str] = {}
@@ -145,11 +135,6 @@ def make_app(settings: Settings) -> faust.App:
             log.error("no partition was assigned for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
             os._exit(3)
 
-    @app.on_worker_init.connect
-    def quiet(_app: faust.App, **_: object) -> None:
-        for name in ("aiokafka", "faust", "mode", "asyncio", "kafka"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-
     return app
 
 
@@ -158,7 +143,7 @@ async def _flush(
 ) -> None:  # fmt: skip
     generation = app.consumer_generation_id
     records = [
-        _record(event.message, ids) for event in events
+        record_of(event.message, ids) for event in events
         if (event.message.topic, event.message.partition) in owned and event.message.generation_id == generation
     ]  # fmt: skip
     await asyncio.to_thread(lander.land, records)
@@ -183,17 +168,7 @@ def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
         admin.close()
 
 
-def _record(message: faust.types.Message, ids: dict[str, str]) -> Record:
-    headers = message.headers or ()
-    pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
-    return Record(
-        log_id=ids[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
-        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
-    )  # fmt: skip
-
-
 def main() -> None:
-    """Run one landing worker until SIGTERM. Its exit code is 0 only after a clean stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    worker = faust.Worker(make_app(Settings()), loglevel="info", redirect_stdouts=False, override_logging=False)
-    worker.execute_from_commandline()
+    """Run one landing worker until SIGTERM."""
+    log_plainly()
+    run_worker(make_app(Settings()))

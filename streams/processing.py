@@ -22,9 +22,7 @@ from schemas.steps import Step
 from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
-from streams.connect import group_times
-from streams.decode import Record
-from streams.fastfetch import set_fetch_wait
+from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
 from streams.worker import Row, Worker, rows
 
 log = logging.getLogger("qingling.processing")
@@ -32,24 +30,16 @@ log = logging.getLogger("qingling.processing")
 BATCH = 512  # Kafka messages per step at most
 HEARTBEAT_S = 5.0
 NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
-QUIET = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
 
 
 def make_app(settings: Settings) -> faust.App:
     """The Faust app with its one agent. Reads the catalogue and starts following the registry."""
-    times = group_times(settings)
-    set_fetch_wait(times.fetch_wait_ms)
     worker = Worker(settings, load_catalogue())
-    app = faust.App(
-        "qingling-processing", broker=f"kafka://{worker.servers}", store="memory://", web_enabled=False,
-        topic_disable_leader=True, topic_allow_declare=False, topic_partitions=SITE_PARTITIONS,
-        broker_session_timeout=times.session_s,
-        broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
-        stream_buffer_maxsize=BATCH, stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20,
-        consumer_auto_offset_reset="earliest", producer_acks=-1, producer_max_request_size=8 << 20,
-        producer_compression_type="lz4", producer_linger=0.0, processing_guarantee="at_least_once",
+    app = faust_app(
+        "qingling-processing", worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=BATCH,
+        producer_acks=-1, producer_max_request_size=8 << 20, producer_compression_type="lz4", producer_linger=0.0,
     )  # fmt: skip
-    channel = app.topic(*inputs(), key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    channel = raw_channel(app, inputs())
     ready, busy = asyncio.Event(), asyncio.Lock()
     unassigned_since = time.monotonic()
 
@@ -77,7 +67,7 @@ def make_app(settings: Settings) -> faust.App:
             async with busy:
                 generation = app.consumer_generation_id
                 records = [
-                    _record(event.message, worker.logs) for event in events
+                    record_of(event.message, worker.logs) for event in events
                     if event.message.partition in worker.states and event.message.generation_id == generation
                 ]  # fmt: skip
                 for state, out in await asyncio.to_thread(worker.step, records):
@@ -97,11 +87,6 @@ def make_app(settings: Settings) -> faust.App:
         if not worker.states and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
             log.error("no partition was assigned for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
             os._exit(3)
-
-    @app.on_worker_init.connect
-    def quiet(*_: Any, **__: Any) -> None:
-        for name in QUIET:
-            logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
 
     return app
 
@@ -146,20 +131,7 @@ async def batches(stream: Any, limit: int) -> AsyncIterator[list[faust.EventT]]:
         buffer = []
 
 
-def _record(message: Any, logs: dict[str, str]) -> Record:
-    headers = message.headers or ()
-    pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
-    return Record(
-        log_id=logs[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
-        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
-    )  # fmt: skip
-
-
 def main(settings: Settings) -> None:
-    """Run one worker until SIGTERM. Its exit code is 0 only after a clean stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
-    app = make_app(settings)
-    worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False)
-    worker.execute_from_commandline()
+    """Run one worker until SIGTERM."""
+    log_plainly()
+    run_worker(make_app(settings))

@@ -1,0 +1,63 @@
+"""What both Faust apps share: their settings, their loggers, and a Faust message as a record."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import faust
+
+from schemas.settings import Settings
+from streams.connect import group_times
+from streams.decode import Record
+from streams.fastfetch import set_fetch_wait
+
+_LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
+
+
+def faust_app(
+    name: str, servers: str, settings: Settings, *, read_committed: bool = False, **options: Any
+) -> faust.App:
+    """An app that joins its group as fast as the broker allows, fetches without Faust's 1.5 s wait, declares nothing."""
+    times = group_times(settings)
+    set_fetch_wait(times.fetch_wait_ms, read_committed=read_committed)
+    app = faust.App(
+        name, broker=f"kafka://{servers}", store="memory://", web_enabled=False, topic_disable_leader=True,
+        topic_allow_declare=False, broker_session_timeout=times.session_s,
+        broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
+        stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20, consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once", **options,
+    )  # fmt: skip
+    app.on_worker_init.connect(_hush)
+    return app
+
+
+def raw_channel(app: faust.App, topics: Iterable[str]) -> Any:
+    """One channel over `topics`, bytes as they came: Faust would acknowledge and drop what it cannot decode."""
+    return app.topic(
+        *topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )
+
+
+def record_of(message: Any, logs: Mapping[str, str]) -> Record:
+    headers = message.headers or ()
+    pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
+    return Record(
+        log_id=logs[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
+        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
+    )  # fmt: skip
+
+
+def run_worker(app: faust.App) -> None:
+    """Run the app until SIGTERM. The exit code is 0 only after a clean stop."""
+    worker = faust.Worker(app, loglevel="info", redirect_stdouts=False, override_logging=False)
+    worker.execute_from_commandline()
+
+
+def log_plainly() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _hush()
+
+
+def _hush(*_: Any, **__: Any) -> None:
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.ERROR if name == "kafka" else logging.WARNING)
