@@ -1,6 +1,6 @@
-"""Reading the catalogue's YAML files, and everything that can be wrong with them, named by file, entry and field."""
+"""Reading documents of the catalogue, and everything that can be wrong with them, named by file, entry and field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,55 +35,75 @@ class CatalogueError(ValueError):
         self.faults = tuple(faults)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One document as far as it could be read, and what is wrong with it by itself."""
+
+    file: str
+    document: Document | None
+    clauses: tuple[Clause, ...]
+    faults: tuple[Fault, ...]
+
+
 def read_folder(folder: Path) -> tuple[list[Document], list[Clause]]:
     """Documents and clauses of every `*.yaml` in `folder`, in file and entry order. Raises CatalogueError."""
+    return join([_read_file(path) for path in sorted(folder.glob("*.yaml"))], str(folder))
+
+
+def join(parts: Iterable[Part], where: str) -> tuple[list[Document], list[Clause]]:
+    """Documents and clauses of `parts`, checked against each other too. Raises CatalogueError with every fault."""
     faults: list[Fault] = []
     documents: dict[str, Document] = {}
     clauses: dict[str, Clause] = {}
     files: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        document, found = _read_file(path, faults)
+    for part in parts:
+        faults += part.faults
+        document = part.document
         if document is None:
             continue
         if document.id in documents:
-            faults.append(Fault(path.name, document.id, "document.id", f"already in {files[document.id]}"))
+            faults.append(Fault(part.file, document.id, "document.id", f"already in {files[document.id]}"))
             continue
-        documents[document.id], files[document.id] = document, path.name
-        for clause in found:
+        documents[document.id], files[document.id] = document, part.file
+        for clause in part.clauses:
             if clause.id in clauses:
-                faults.append(Fault(path.name, clause.id, "id", f"duplicate, already in {files[clause.id]}"))
+                faults.append(Fault(part.file, clause.id, "id", f"duplicate, already in {files[clause.id]}"))
             else:
-                clauses[clause.id], files[clause.id] = clause, path.name
+                clauses[clause.id], files[clause.id] = clause, part.file
     if not documents and not faults:
-        faults.append(Fault(str(folder), "", "", "no catalogue file (*.yaml) found"))
+        faults.append(Fault(where, "", "", "no catalogue file (*.yaml) found"))
     faults += _between(documents, clauses, files)
     if faults:
         raise CatalogueError(faults)
     return list(documents.values()), list(clauses.values())
 
 
-def _read_file(path: Path, faults: list[Fault]) -> tuple[Document | None, list[Clause]]:
+def _read_file(path: Path) -> Part:
     try:
         raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        faults.append(Fault(path.name, "", "", f"not YAML: {' '.join(str(error).split())}"))
-        return None, []
+        return Part(path.name, None, (), (Fault(path.name, "", "", f"not YAML: {' '.join(str(error).split())}"),))
+    return read_part(path.name, raw)
+
+
+def read_part(file: str, raw: Any) -> Part:
+    """The document of `raw` ({document, clauses}); faults name `file`, which may be a published document's key."""
     if not isinstance(raw, dict) or set(raw) != {"document", "clauses"} or not isinstance(raw["clauses"], list):
-        faults.append(Fault(path.name, "", "", "a file has two keys: document, clauses (a list)"))
-        return None, []
-    document = _model(Document, raw["document"], path.name, "document", faults)
+        return Part(file, None, (), (Fault(file, "", "", "a file has two keys: document, clauses (a list)"),))
+    faults: list[Fault] = []
+    document = _model(Document, raw["document"], file, "document", faults)
     clauses: list[Clause] = []
     for number, entry in enumerate(raw["clauses"]):
         name = str(entry.get("id", f"clauses[{number}]")) if isinstance(entry, dict) else f"clauses[{number}]"
         if isinstance(entry, dict) and isinstance(document, Document):
             entry = {"document_id": document.id, "scope": document.scope, **entry}
-        clause = _model(Clause, entry, path.name, name, faults)
+        clause = _model(Clause, entry, file, name, faults)
         if isinstance(clause, Clause):
-            wrong = list(_within(clause, path.name))
+            wrong = list(_within(clause, file))
             faults += wrong
             if not wrong:
                 clauses.append(clause)
-    return (document if isinstance(document, Document) else None), clauses
+    return Part(file, document if isinstance(document, Document) else None, tuple(clauses), tuple(faults))
 
 
 def _model(

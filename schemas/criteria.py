@@ -6,7 +6,6 @@ catalogue.cite("煤矿重大事故隐患判定标准第五条第二项", "coal",
 """
 
 import datetime as dt
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -15,9 +14,8 @@ from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 
-import orjson
-
 from schemas.catalogue_files import CatalogueError, Fault, read_folder
+from schemas.catalogue_records import CatalogueDocument, version_of
 from schemas.clauses import Case, Clause, Document
 from schemas.references import ReferenceReader, locator, plain
 from schemas.vocabulary import vocabulary
@@ -59,9 +57,11 @@ class Citation:
 
 
 class Catalogue:
-    """Documents and clauses of one version. `version` is the short sha256 of the canonical content."""
+    """Documents and clauses of one version: the short sha256 of the content, or as it was published."""
 
-    def __init__(self, documents: Iterable[Document], clauses: Iterable[Clause]) -> None:
+    def __init__(self, documents: Iterable[Document], clauses: Iterable[Clause], version: str = "") -> None:
+        if version:
+            self.version = version
         self.documents = {document.id: document for document in documents}
         self.clauses = {clause.id: clause for clause in clauses}
         self._by_locator: dict[tuple[str, str], list[Clause]] = {}
@@ -77,11 +77,15 @@ class Catalogue:
 
     @cached_property
     def version(self) -> str:
-        content = {
-            "documents": [d.model_dump(mode="json") for _, d in sorted(self.documents.items())],
-            "clauses": [c.model_dump(mode="json") for _, c in sorted(self.clauses.items())],
-        }
-        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+        return version_of({document.document_id: document.sha256 for document in self.records})
+
+    @cached_property
+    def records(self) -> tuple[CatalogueDocument, ...]:
+        """The documents as they go on the topic, in catalogue order."""
+        clauses: dict[str, list[Clause]] = {name: [] for name in self.documents}
+        for clause in self.clauses.values():
+            clauses.setdefault(clause.document_id, []).append(clause)
+        return tuple(CatalogueDocument.of(document, clauses[name]) for name, document in self.documents.items())
 
     def get(self, clause_id: str) -> Clause | None:
         return self.clauses.get(clause_id)
