@@ -57,7 +57,8 @@ class Rows:
         clause = catalogue().get(state.criterion_id or "")
         registered = state.registered
         row = {
-            "id": state.hazard_id, "state": state.state.value, "open": is_open(state), "version": state.version,
+            "id": state.hazard_id, "hazard_id": state.hazard_id, "state": state.state.value,
+            "open": is_open(state), "version": state.version,
             "found_at": _text(state.found_at), "due": _text(state.due), "closed_at": _text(state.closed_at),
             "changed_at": _text(state.changed_at), "verdict": state.verdict and state.verdict.value,
             "criterion_id": state.criterion_id, "document_id": state.document_id,

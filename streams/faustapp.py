@@ -17,7 +17,7 @@ _LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build 
 def faust_app(
     name: str, servers: str, settings: Settings, *, read_committed: bool = False, **options: Any
 ) -> faust.App:
-    """An app that joins its group as fast as the broker allows, fetches without Faust's 1.5 s wait, declares nothing."""
+    """An app that joins its group as fast as the broker allows and fetches without Faust's 1.5 s wait."""
     times = group_times(settings)
     set_fetch_wait(times.fetch_wait_ms, read_committed=read_committed)
     app = faust.App(
