@@ -7,7 +7,7 @@ ENV PATH=/opt/qingling/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DI
 WORKDIR /src
 # The lock first: the layer of the dependencies is made anew only when the lock changes.
 COPY requirements.lock ./
-RUN pip install --require-hashes -r requirements.lock
+RUN pip install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY streams streams

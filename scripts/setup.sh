@@ -17,7 +17,9 @@ if [[ ! -x .venv/bin/python ]]; then
   "$python" -m venv .venv
 fi
 rm -f "$stamp"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+# --no-deps: the lock is whole, and pip's own resolver trips over a package that is wanted with and without an extra
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv/bin/python -m pip check --quiet || .venv/bin/python -m pip check
 printf '%s\n' "$want" >"$stamp"
 echo "setup: .venv is ready"
