@@ -12,13 +12,17 @@ from schemas.model import Message
 
 
 class SiteMemory(Message):
-    """`alarms` and `criteria` are opaque to everyone but the module that wrote them; `step` orders the records."""
+    """`alarms` and `criteria` are opaque to everyone but the module that wrote them; `step` orders the records.
+
+    `catalogue_version`: the catalogue under which the open spans of `criteria` began or went on.
+    """
 
     site_id: str
     step: int
     alarms: dict[str, Any] = {}
     criteria: dict[str, Any] = {}
     hazards: dict[str, Any] = {}
+    catalogue_version: str = ""
 
     def encode(self) -> bytes:
         """As Message.encode, without walking thousands of values that are JSON already."""
@@ -29,5 +33,6 @@ class SiteMemory(Message):
                 "alarms": self.alarms,
                 "criteria": self.criteria,
                 "hazards": self.hazards,
+                "catalogue_version": self.catalogue_version,
             }
         )

@@ -20,6 +20,7 @@ from schemas.terms import UNUSABLE, Quality, Verdict
 from schemas.times import from_us, shanghai_day
 from schemas.vocabulary import vocabulary
 from streams.decode import Found, Frame, Upstream
+from streams.ends import gone, unnamed_end
 from streams.findings import FindingJudge
 from streams.judgement import Judgement, verdict_of
 from streams.signals import SITE_WIDE, SiteSignals
@@ -64,9 +65,21 @@ class SiteCriteria:
         self.site = site
         self._build(places, sensors, catalogue, memory or {})
 
-    def configure(self, places: Mapping[str, Place], sensors: Mapping[str, Sensor], catalogue: Catalogue) -> None:
-        """Take a changed registry or catalogue; open spans go on where clause and place still exist."""
-        self._build(places, sensors, catalogue, self.memory())
+    def configure(
+        self, places: Mapping[str, Place], sensors: Mapping[str, Sensor], catalogue: Catalogue
+    ) -> list[Judgement]:
+        """Take a changed registry or catalogue; open spans go on where clause and place still exist.
+
+        Returns the ends of spans whose clause `catalogue` no longer has, as the catalogue so far judges them: they
+        end with the last reading taken.
+        """
+        memory = self.memory()
+        gone = {key: held for key, held in memory["watches"].items() if not catalogue.get(key.partition("|")[0])}
+        newest = int(self._signals.last_us.max(initial=0))
+        ended = list(self._bereaved(gone, newest, catalogue.version)) if gone else []
+        memory["watches"] = {key: held for key, held in memory["watches"].items() if key not in gone}
+        self._build(places, sensors, catalogue, memory)
+        return ended
 
     def memory(self) -> dict[str, Any]:
         """JSON-able: latest readings, open spans, running timers."""
@@ -104,7 +117,10 @@ class SiteCriteria:
         n = len(read.sensors)
         if not n:
             return []
-        found = list(self._bereaved(int(read.us[0]))) if self._orphans else []
+        found = []
+        if self._orphans:
+            orphans, self._orphans = self._orphans, {}
+            found = list(self._bereaved(orphans, int(read.us[0])))
         crossing = (read.values >= self._high[read.sensors]) | (read.values <= self._low[read.sensors])
         if not self._waiting.any() and not crossing.any():
             self._signals.take(*read)
@@ -168,18 +184,19 @@ class SiteCriteria:
     def _settle(self, area: int) -> None:
         self._waiting[area] = any(watch.waiting for watch in self._by_area.get(area, ()))
 
-    def _bereaved(self, at_us: int) -> Iterator[Judgement]:
+    def _bereaved(self, orphans: dict[str, dict[str, Any]], at_us: int, successor: str = "") -> Iterator[Judgement]:
         """The ends of spans whose clause, place or sensors the catalogue or the registry no longer has."""
-        orphans, self._orphans = self._orphans, {}
         for key, held in sorted(orphans.items()):
             clause_id, _, place_id = key.partition("|")
             clause = self.catalogue.get(clause_id)
             if clause is None:
+                yield from unnamed_end(self._signals, clause_id, place_id, held, at_us, self.catalogue.version)
                 continue
             watch = Watch(clause, place_id, SITE_WIDE, self._signals, ())
             watch.restore(held)
             for change in watch.look(at_us, in_force=False):
-                yield self._judged(watch, change)
+                judgement = self._judged(watch, change)
+                yield gone(judgement, clause_id, successor) if successor else judgement
 
     def _in_force(self, at_us: int) -> frozenset[str]:
         day = (at_us + SHANGHAI_US) // DAY_US

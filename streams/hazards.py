@@ -47,6 +47,7 @@ class SiteHazards:
         self.site, self.catalogue = site, catalogue
         self._by_key: dict[Key, list[str]] = {}
         self._holder: dict[tuple[str, str], str] = {}
+        self._span_holder: dict[str, str] = {}
         for state in self._states.values():
             self._index(state)
 
@@ -70,15 +71,17 @@ class SiteHazards:
     def on_judgement(
         self, judgement: Judgement, recorded_at: dt.datetime, causes: tuple[str, ...], cause: str
     ) -> list[Event]:  # fmt: skip
-        """Events that the verdict causes. Verdicts that need a person, or find nothing, open no hazard."""
-        if judgement.verdict not in _HAZARDOUS:
-            return []
+        """Events that the verdict causes. Verdicts that need a person, or find nothing, open no hazard.
+
+        The end of a span completes the evidence that a hazard holds whatever the verdict: its clause may have gone, or
+        be on trial, since the span began.
+        """
         clause = judgement.clause
         root = self.catalogue.root_of(clause.id) if clause else ""
         told = _Told(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause)
-        fresh = tuple(e for e in judgement.evidence if (root, e.evidence_id) not in self._holder)
+        fresh = tuple(e for e in judgement.evidence if self._held_by(judgement, root, e.evidence_id) is None)
         events = self._complete(judgement, root, told)
-        if fresh:
+        if fresh and judgement.verdict in _HAZARDOUS:
             events += self._suspect(judgement, root, fresh, told)
         return events
 
@@ -129,19 +132,30 @@ class SiteHazards:
             return []
         by_holder: dict[str, list[Evidence]] = {}
         for evidence in judgement.evidence:
-            holder = self._holder.get((root, evidence.evidence_id))
+            holder = self._held_by(judgement, root, evidence.evidence_id)
             if holder is not None and not self._has_ended(holder, evidence.evidence_id):
                 by_holder.setdefault(holder, []).append(evidence)
-        criterion = judgement.clause.id if judgement.clause else ""
         return [
             self._record(
                 told.event(
                     "evidence_completed", holder,
-                    HazardSuspected(criterion_id=criterion, evidence=tuple(evidence), missing=judgement.missing),
+                    HazardSuspected(
+                        criterion_id=self._criterion(judgement, holder), evidence=tuple(evidence),
+                        missing=judgement.missing,
+                    ),
                 )
             )
             for holder, evidence in by_holder.items()
         ]  # fmt: skip
+
+    def _held_by(self, judgement: Judgement, root: str, evidence_id: str) -> str | None:
+        """The hazard that holds this evidence under `root`; a clause that is gone has no root to go by any more."""
+        if judgement.clause is not None and judgement.clause.id in self.catalogue.clauses:
+            return self._holder.get((root, evidence_id))
+        return self._span_holder.get(evidence_id) or self._holder.get((root, evidence_id))
+
+    def _criterion(self, judgement: Judgement, holder: str) -> str:
+        return judgement.clause.id if judgement.clause else self._states[holder].criterion_id or ""
 
     def _has_ended(self, holder: str, evidence_id: str) -> bool:
         return any(
@@ -219,6 +233,8 @@ class SiteHazards:
         root = key[0] if state.root_criterion_id else ""
         for evidence in state.evidence:
             self._holder.setdefault((root, evidence.evidence_id), state.hazard_id)
+            if evidence.kind == "span":
+                self._span_holder.setdefault(evidence.evidence_id, state.hazard_id)
 
 
 class _Told:

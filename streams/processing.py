@@ -80,7 +80,7 @@ def make_app(settings: Settings) -> faust.App:
     async def beat() -> None:
         """A worker whose steps hang says nothing either: the lock is theirs."""
         async with busy:
-            await send_all(app, [heartbeat(sorted(worker.states))])
+            await send_all(app, [heartbeat(sorted(worker.states)), *worker.take_letters()])
 
     @app.timer(5.0)
     async def watch() -> None:

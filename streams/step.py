@@ -5,7 +5,7 @@ Order within a step: (topic rank, offset). Per input: alarms, then criteria, the
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -32,10 +32,11 @@ from streams.registry import Registry
 
 @dataclass
 class Context:
-    """What the registry and the catalogue say at the step."""
+    """What the registry and the catalogue say at the step; `known` finds an earlier catalogue by its version."""
 
     registry: Registry
     catalogue: Catalogue
+    known: Callable[[str], Catalogue | None] = field(default=lambda _: None)
 
 
 @dataclass
@@ -62,30 +63,37 @@ class SiteProcess:
         self, site_id: str, context: Context, alarms: Iterable[AlarmState] = (),
         hazards: Iterable[HazardStateRecord] = (), memory: SiteMemory | None = None,
     ) -> None:  # fmt: skip
-        registry, catalogue = context.registry, context.catalogue
-        site, sensors = registry.sites[site_id], registry.sensors[site_id]
+        registry, site, sensors = context.registry, context.registry.sites[site_id], context.registry.sensors[site_id]
         remembered = memory or SiteMemory(site_id=site_id, step=0)
+        # what is open goes on under the catalogue it began under, to be ended by `configure` if that is gone
+        catalogue = context.known(remembered.catalogue_version) or context.catalogue
         self.site_id = site_id
         self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, remembered.alarms or None)
         self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, remembered.criteria or None)
         self.hazards = SiteHazards(site, catalogue, hazards, remembered.hazards or None)
         self._configured = (registry.revision[site_id], catalogue.version)
+        self._ended: list[Judgement] = []
 
     def configure(self, context: Context) -> None:
-        """Take what the registry and catalogue say now, if it changed."""
+        """Take what the registry and catalogue say now, if it changed; `take_ended` has the spans that this ends."""
         registry, now = context.registry, (context.registry.revision[self.site_id], context.catalogue.version)
         if now == self._configured:
             return
         sensors = registry.sensors[self.site_id]
         self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
-        self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
+        self._ended += self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
         self.hazards.configure(registry.sites[self.site_id], context.catalogue)
         self._configured = now
+
+    def take_ended(self) -> list[Judgement]:
+        """The ends of spans whose clause the catalogue no longer has, since the last call."""
+        taken, self._ended = self._ended, []
+        return taken
 
     def memory(self, step: int) -> SiteMemory:
         return SiteMemory(
             site_id=self.site_id, step=step, alarms=self.alarms.memory(), criteria=self.criteria.memory(),
-            hazards=self.hazards.memory(),
+            hazards=self.hazards.memory(), catalogue_version=self._configured[1],
         )  # fmt: skip
 
 
@@ -158,8 +166,7 @@ class PartitionState:
                 site_id, context, self.stored_alarms.pop(site_id, {}).values(),
                 self.stored_hazards.pop(site_id, {}).values(), self.stored_memories.pop(site_id, None),
             )  # fmt: skip
-        else:
-            process.configure(context)
+        process.configure(context)
         return process
 
 
@@ -184,6 +191,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
             continue
         touched[site_id] = process
         try:
+            _judged(process, process.take_ended(), item, out)
             _absorb(process, item, now, state, context, out)
         except Refused as refused:
             out.refused.append((letter(record, refused, now_us, site_id), record))
@@ -255,10 +263,10 @@ def _judged(process: SiteProcess, judgements: list[Judgement], item: Input, out:
         )  # fmt: skip
         out.events.append(
             Event.of(
-                "verdict_given", subject, process.site_id, verdict, cause=cause, n=n,
-                occurred_at=judgement.occurred_at, recorded_at=recorded_at, causes=causes,
+                "verdict_given", subject, process.site_id, verdict, cause=cause, n=n, occurred_at=judgement.occurred_at,
+                recorded_at=recorded_at, causes=causes,
             )
-        )
+        )  # fmt: skip
         out.events += process.hazards.on_judgement(judgement, recorded_at, causes, cause)
 
 

@@ -11,12 +11,16 @@ from collections.abc import Iterable, Sequence
 from kafka import TopicPartition
 
 from schemas.criteria import Catalogue
+from schemas.deadletters import DeadLetter
 from schemas.frames import decode_frame
 from schemas.model import Refused
 from schemas.settings import Settings
+from schemas.times import from_us
 from streams.admission import times_us
 from streams.connect import bootstrap_servers, log_ids
 from streams.decode import Record
+from streams.published import TOPIC as CATALOGUE_TOPIC
+from streams.published import PublishedCatalogues
 from streams.reader import Tail, near_end, read_range, read_to_end
 from streams.registry import REGISTRY_TOPICS, Registry
 from streams.step import Context, Emitted, PartitionState, run_step
@@ -37,18 +41,50 @@ class Worker:
         self.settings = settings
         self.servers = bootstrap_servers(settings)
         self.logs = log_ids(self.servers)
-        self.context = Context(Registry(), catalogue)
+        self.published = PublishedCatalogues(catalogue)
+        self.context = Context(Registry(), catalogue, self.published.known)
         self.states: dict[int, PartitionState] = {}
-        self.learning = threading.Lock()  # the tail's thread and a step's thread both touch the registry
-        self.tail = Tail(self.servers, REGISTRY_TOPICS, self._learn)
+        self._letters: list[Row] = []
+        self.learning = threading.Lock()  # the tail's thread and a step's thread both touch registry and catalogue
+        self.tail = Tail(self.servers, (*REGISTRY_TOPICS, CATALOGUE_TOPIC), self._learn, self._settle)
         self.tail.start()
 
     def _learn(self, record: Record) -> None:
-        try:
-            with self.learning:
-                self.context.registry.apply(record)
-        except Refused as refused:
-            log.warning("registry record %s refused: %s", record.coordinate, refused)
+        with self.learning:
+            try:
+                (self.published if record.topic == CATALOGUE_TOPIC else self.context.registry).apply(record)
+            except Refused as refused:
+                self._refuse(record, refused)
+
+    def _settle(self) -> None:
+        with self.learning:
+            for record, refused in self.published.settle():
+                self._refuse(record, refused)
+
+    def _refuse(self, record: Record, refused: Refused) -> None:
+        """What was held before stays. Every worker refuses with the same letter, so it is one letter."""
+        name = (record.key or b"").decode("utf-8", "replace")
+        log.warning("%s %s (%s) refused: %s", record.topic, name, record.coordinate, refused)
+        letter = DeadLetter(
+            source=record.topic, reason=refused.reason, cause=record.coordinate, refused_at_us=record.timestamp_us,
+            field=refused.field, file=name, origin=record.topic,
+        )  # fmt: skip
+        self._letters.append(
+            ("dead.letters", record.topic.encode(), record.value or b"", None, letter.headers(record.headers))
+        )
+
+    def take_letters(self) -> list[Row]:
+        """Dead letters of registry and catalogue records refused since the last call."""
+        with self.learning:
+            taken, self._letters = self._letters, []
+        return taken
+
+    def _choose_catalogue(self, now_us: int) -> None:
+        """The catalogue in effect at the step's now. Call under the lock."""
+        chosen = self.published.at(from_us(now_us))
+        if chosen.version != self.context.catalogue.version:
+            log.info("catalogue %s judges instead of %s", chosen.version, self.context.catalogue.version)
+        self.context.catalogue = chosen
 
     def load(self, numbers: Iterable[int]) -> dict[int, PartitionState]:
         """The states of partitions `numbers` as of their last complete step. Blocking."""
@@ -98,8 +134,10 @@ class Worker:
         done = []
         for number, mine in sorted(by_partition.items()):
             state = self.states[number]
+            now_us = self._now_us(state, mine)
             with self.learning:
-                done.append((state, run_step(state, mine, self._now_us(state, mine), self.context)))
+                self._choose_catalogue(now_us)
+                done.append((state, run_step(state, mine, now_us, self.context)))
         return done
 
     def _now_us(self, state: PartitionState, records: Sequence[Record]) -> int:
