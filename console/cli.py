@@ -2,7 +2,7 @@
 
 import typer
 
-from console import criteria, dead, demo, do, doctor, ingest, kpi, replay, sql, status
+from console import criteria, criteria_versions, dead, demo, do, doctor, ingest, kpi, replay, sql, status
 
 app = typer.Typer(
     name="qingling",
@@ -14,6 +14,9 @@ app.command("demo")(demo.demo)
 app.add_typer(ingest.app, name="ingest")
 app.command("do")(do.do)
 app.command("replay")(replay.replay)
+criteria.app.command("publish")(criteria_versions.publish)
+criteria.app.command("published")(criteria_versions.list_published)
+criteria.app.command("withdraw")(criteria_versions.take_back)
 app.add_typer(criteria.app, name="criteria")
 app.add_typer(kpi.app, name="kpi")
 app.command("sql")(sql.sql)

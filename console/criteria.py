@@ -1,5 +1,6 @@
 """`qingling criteria`: list, show, check, diff and match against the catalogue."""
 
+import re
 import sys
 from collections import Counter
 from datetime import date
@@ -152,7 +153,7 @@ def check(as_json: Json = False, folder: Folder = FOLDER) -> None:
             "version": catalogue.version,
             "documents": rows,
             "total": total,
-            "failed": list(map(_failure, failed)),
+            "failed": list(map(failure, failed)),
         }
         written([verdict])
     else:
@@ -162,8 +163,8 @@ def check(as_json: Json = False, folder: Folder = FOLDER) -> None:
         for row in (*rows, {"document_id": "合计 total", **total}):
             table.add_row(*map(str, row.values()))
         _out.print(table)
-        for failure in map(_failure, failed):
-            _err.print(orjson.dumps(failure).decode(), style="red", markup=False, highlight=False)
+        for each in map(failure, failed):
+            _err.print(orjson.dumps(each).decode(), style="red", markup=False, highlight=False)
     if failed:
         raise typer.Exit(FOUND)
 
@@ -179,7 +180,7 @@ def _counted(document_id: str, catalogue: Catalogue, results: list[CaseResult]) 
     }  # fmt: skip
 
 
-def _failure(result: CaseResult) -> dict[str, Any]:
+def failure(result: CaseResult) -> dict[str, Any]:
     return {
         "criterion_id": result.clause.id, "case": result.case.name, "expect": result.case.expect, "got": result.got,
         "why": result.why,
@@ -188,8 +189,11 @@ def _failure(result: CaseResult) -> dict[str, Any]:
 
 @app.command()
 def diff(old: str, new: str, as_json: Json = False, folder: Folder = FOLDER) -> None:
-    """What changed from one document to the next: carried over, split, merged, new, dropped."""
+    """What changed from one document to the next, or between two catalogues (folder, published version, built-in)."""
     catalogue = loaded(folder)
+    if not {old, new} & set(catalogue.documents) and all(map(_names_a_catalogue, (old, new))):
+        _diff_catalogues(old, new, as_json)
+        return
     for name in (old, new):
         if name not in catalogue.documents:
             _err.print(f"no document {name}; there are {', '.join(catalogue.documents)}")
@@ -203,6 +207,25 @@ def diff(old: str, new: str, as_json: Json = False, folder: Folder = FOLDER) -> 
         table.add_column(heading)
     for row in rows:
         table.add_row(row["change"], " ".join(row["old"]), row["new"] or "", row["title_zh"])
+    _out.print(table)
+
+
+def _names_a_catalogue(name: str) -> bool:
+    return name == "built-in" or Path(name).is_dir() or re.fullmatch("[0-9a-f]{6,12}", name) is not None
+
+
+def _diff_catalogues(old: str, new: str, as_json: bool) -> None:
+    from console.criteria_versions import changes_between, resolve
+
+    rows = list(changes_between(resolve(old), resolve(new)))
+    if as_json:
+        written(rows)
+        return
+    table = Table(title=f"{old} → {new}: {len(rows)}")
+    for heading in ("变化 change", "编号 id", "字段 fields", "名称 title"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(f"{row['change']} {row['what']}", row["id"], " ".join(row["fields"]), row["title_zh"])
     _out.print(table)
 
 

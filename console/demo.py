@@ -72,6 +72,7 @@ def _run(
 ) -> dict[str, Any]:  # fmt: skip
     from streams.broker import embedded, free_port
     from streams.connect import ensure_topics
+    from streams.publishing import publish_built_in
 
     port = port if _free(port) else free_port()
     url = f"http://127.0.0.1:{port}/"
@@ -83,7 +84,8 @@ def _run(
         environment = _environment(settings, broker.servers, replayed=data is not None)
         programs = _programs(port, data, once, sites)
         with supervised(settings.run, programs, environment) as supervisor:
-            _start(supervisor, simulated=data is None)
+            _start(settings, supervisor, simulated=data is None)
+            publish_built_in(broker.servers)
             _await_board(url, supervisor, ended)
             talk.print(f"[bold]board[/bold] {url}   [dim]logs in {settings.run}, Ctrl-C ends[/dim]")
             if not no_open and sys.stdout.isatty():
@@ -98,18 +100,22 @@ def _run(
     return found
 
 
-def _start(supervisor: Supervisor, *, simulated: bool) -> None:
-    """Processing comes after the simulated past: it reads the hazards that stand open when it begins.
+def _start(settings: Settings, supervisor: Supervisor, *, simulated: bool) -> None:
+    """Processing reads the hazards that stand open when it begins: it waits until the simulated past is told.
 
     Landing comes last: it can catch up, and on two cores whatever starts beside processing delays the first alarm.
     """
-    for name in (*((_PAST,) if simulated else ()), _FEED, "board"):
+    settings.seeding.unlink(missing_ok=True)
+    if simulated:
+        settings.seeding.touch()
+        supervisor.start(_PAST)
+    for name in ("processing", _FEED, "board"):
         supervisor.start(name)
     deadline = time.monotonic() + _READY_PATIENCE_S
     while simulated and supervisor.state(_PAST) in ("STARTING", "RUNNING") and time.monotonic() < deadline:
         time.sleep(0.1)
-    for name in ("processing", "landing"):
-        supervisor.start(name)
+    settings.seeding.unlink(missing_ok=True)
+    supervisor.start("landing")
 
 
 def _environment(settings: Settings, servers: str, *, replayed: bool) -> dict[str, str]:

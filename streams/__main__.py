@@ -25,9 +25,13 @@ def main() -> None:
             land()
         case "bootstrap":
             from streams.connect import bootstrap_servers, ensure_topics
+            from streams.publishing import publish_built_in
 
-            made = ensure_topics(bootstrap_servers(settings), patience_s=120)
+            servers = bootstrap_servers(settings)
+            made = ensure_topics(servers, patience_s=120)
             print(f"{len(made)} topics created" if made else "all topics were there")
+            if version := publish_built_in(servers):
+                print(f"criteria catalogue {version} published")
         case "embedded" | "kafka":
             from streams import broker
 

@@ -89,7 +89,7 @@ def test_a_span_of_a_clause_that_is_gone_ends_with_the_switch_under_the_old_vers
 @pytest.mark.parametrize("restarted", [False, True])
 def test_the_hazard_learns_the_end_and_no_other_is_opened(restarted: bool) -> None:
     mine = Mine(WITH, WITHOUT)
-    assert kinds(mine.reads(0, 1.2)) == ["verdict_given", "hazard_suspected"]
+    assert kinds(mine.reads(0, 1.2)) == ["verdict_given", "hazard_registered", "hazard_suspected"]
     (hazard,) = mine.hazards.values()
     assert mine.outs[-1].record.catalogue_version == WITH.version  # type: ignore[union-attr]
     if restarted:
