@@ -33,3 +33,8 @@ class Settings(BaseSettings):
     def run(self) -> Path:
         """Pids, ports, sockets and logs of what runs now."""
         return self.data / "run"
+
+    @property
+    def seeding(self) -> Path:
+        """Stands while states are being sent to an empty broker: a worker loads none before it is gone."""
+        return self.run / "seeding"

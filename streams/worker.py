@@ -29,6 +29,7 @@ log = logging.getLogger("qingling.processing")
 
 STATE_TOPICS = ("alarm.states", "hazard.states", "site.memory", "command.results")
 REGISTRY_WAIT_S = 10  # a frame's registry record is on its way; after this the frame is judged by what is known
+SEEDING_WAIT_S = 120  # whoever seeds has died if it takes longer
 _RECENT_STEPS = 200
 
 Row = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes]] | None]
@@ -89,6 +90,9 @@ class Worker:
     def load(self, numbers: Iterable[int]) -> dict[int, PartitionState]:
         """The states of partitions `numbers` as of their last complete step. Blocking."""
         self.tail.caught_up.wait(60)
+        deadline = time.monotonic() + SEEDING_WAIT_S
+        while self.settings.seeding.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
         states = {number: PartitionState(number) for number in numbers}
         steps = [TopicPartition("processing.steps", number) for number in states]
         for record in read_to_end(self.servers, only=steps, start=near_end(self.servers, steps, _RECENT_STEPS)):
