@@ -91,7 +91,7 @@ class SiteSignals:
         nearest = (
             area if self.words.signals[signal].area_wide else self._at_place.get((sensor.place_id, signal)) or area
         )
-        nearest = area or self._in_area.get((SITE_WIDE, signal), [])
+        nearest = nearest or self._in_area.get((SITE_WIDE, signal), [])
         values = [(self.known(j, at_us), j) for j in nearest]
         telling = [(value, j) for value, j in values if value]
         if telling:
