@@ -22,6 +22,7 @@ from schemas.commands import CommandResult
 from schemas.model import Refused
 from streams.connect import consumer
 from streams.decode import Record
+from streams.published import TOPIC as CATALOGUE_TOPIC
 from streams.reader import Tail, all_partitions, read_to_end
 
 COALESCE_S = 0.02
@@ -55,7 +56,7 @@ class Live:
         self.recent_error: str | None = None
         self.tail = Tail(
             servers,
-            (*WHOLE, *EVENTS, "processing.steps", "worker.heartbeats", "command.results"),
+            (*WHOLE, CATALOGUE_TOPIC, *EVENTS, "processing.steps", "worker.heartbeats", "command.results"),
             self.seen,
             from_end=(*EVENTS, "processing.steps", "worker.heartbeats", "command.results"),
         )
@@ -97,6 +98,9 @@ class Live:
                     self.answers.offer(CommandResult.parse(record.value))
             return
         with self._lock:
+            if record.topic == CATALOGUE_TOPIC:
+                self.picture.take_catalogue(record)
+                return
             change = self.picture.apply(record.topic, record.value, record.timestamp_us)
             if change is None:
                 return
@@ -148,6 +152,7 @@ class Live:
                 "stream_age_s": age,
                 "stepped_at": fresh.stepped_at and fresh.stepped_at.isoformat(),
                 "stale": self.stale(now),
+                "catalogue_version": fresh.catalogue_version,
                 "counts": self.rows.counts(),
                 "lines": self.feed.lines,
             }

@@ -12,7 +12,8 @@ from console.dossier import Dossier, known_verdicts, make_dossier
 from console.history import History, read_hazard
 from console.identity import Identity
 from console.live import Live
-from console.rows import catalogue
+from schemas.events import Event
+from schemas.hazards import HazardStateRecord
 from schemas.settings import Settings
 
 ANSWER_S = 10.0
@@ -37,11 +38,18 @@ class Office:
             held = picture.hazards.get(hazard_id)
             recent = picture.events_of(hazard_id)
             verdicts = known_verdicts(picture, held)
+            catalogue = picture.catalogue(_version(held, verdicts))
         # a hazard whose every event is in memory needs no warehouse
         history = History()
         if held is None or len(recent) < held.version or not verdicts:
             history = await run_in_threadpool(read_hazard, self.settings.data, hazard_id, held)
-        return make_dossier(held, recent, verdicts, history, catalogue())
+        return make_dossier(held, recent, verdicts, history, catalogue)
+
+
+def _version(held: HazardStateRecord | None, verdicts: list[Event]) -> str | None:
+    """The catalogue that judged the hazard, or so far only its evidence."""
+    judged = held.catalogue_version if held else None
+    return judged or next((verdict.data.get("catalogue_version") for verdict in verdicts), None)
 
 
 def office_of(request: Request) -> Office:

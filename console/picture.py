@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from schemas.alarms import AlarmState
+from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.events import Event
 from schemas.hazards import HazardStateRecord
 from schemas.kpis import KpiRow
@@ -19,7 +20,9 @@ from schemas.terms import ProcessState
 from schemas.times import from_us
 from schemas.topics import topics
 from schemas.workers import Heartbeat
+from streams.decode import Record
 from streams.lifecycle import is_open
+from streams.published import PublishedCatalogues
 
 STATES = ("alarm.states", "hazard.states")
 REGISTRY = ("registry.sites", "registry.places", "registry.sensors")
@@ -35,6 +38,14 @@ DONE_HAZARDS = 2_000
 KPI_ROWS = 5_000
 
 
+def built_in() -> Catalogue:
+    """The package's catalogue, or an empty one if it does not load: a fault in the law book must not hide a hazard."""
+    try:
+        return load_catalogue()
+    except CatalogueError:
+        return Catalogue((), ())
+
+
 def is_shown(state: AlarmState) -> bool:
     """Whether the alarm belongs on the board: not normal, or kept from the operator by an override."""
     return state.process_state is not ProcessState.NORMAL or bool(state.overrides)
@@ -47,6 +58,7 @@ class Freshness:
     stepped_at: dt.datetime | None = None  # newest record on processing.steps
     heard_at: dt.datetime | None = None  # newest step or heartbeat
     data_now: dt.datetime | None = None  # the newest step's `now`
+    catalogue_version: str = ""  # under which the newest step judged
 
     def age_s(self, now: dt.datetime) -> float | None:
         """Seconds since the stream last said anything; None = it never has."""
@@ -82,6 +94,7 @@ class Picture:
     events: OrderedDict[str, Recent] = field(default_factory=OrderedDict)
     verdicts: OrderedDict[str, Event] = field(default_factory=OrderedDict)  # by the evidence they judge
     fresh: Freshness = field(default_factory=Freshness)
+    published: PublishedCatalogues = field(default_factory=lambda: PublishedCatalogues(built_in()))
     refused: int = 0
     _seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     _done: OrderedDict[str, None] = field(default_factory=OrderedDict)
@@ -118,6 +131,20 @@ class Picture:
                 return ("kpi", message.kpi_id) if self._take_kpi(message) else None
             case _:
                 return self._take_registry(message)
+
+    def take_catalogue(self, record: Record) -> None:
+        """Take one record of `criteria.catalogue`; what is refused is counted, the last good version stays."""
+        try:
+            self.published.apply(record)
+        except Refused:
+            self.refused += 1
+
+    def catalogue(self, version: str | None = None) -> Catalogue:
+        """The catalogue of `version`; if nobody published that, the one in effect at the newest step."""
+        known = self.published.known(version) if version else None
+        if known is not None or self.fresh.data_now is None:
+            return known or self.published.built_in
+        return self.published.at(self.fresh.data_now)
 
     def _newer(self, subject: str, step: int, version: int) -> bool:
         """Whether (step, version) is above what is held: a stale worker's late write must not turn time back."""
@@ -189,7 +216,8 @@ class Picture:
         self._heard(at)
         fresh = self.fresh
         fresh.stepped_at = max(at, fresh.stepped_at or at)
-        fresh.data_now = max(step.now, fresh.data_now or step.now)
+        if fresh.data_now is None or step.now >= fresh.data_now:
+            fresh.data_now, fresh.catalogue_version = step.now, step.catalogue_version or fresh.catalogue_version
 
     def _heard(self, at: dt.datetime) -> None:
         self.fresh.heard_at = max(at, self.fresh.heard_at or at)

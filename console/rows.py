@@ -6,12 +6,10 @@ Numbers keep their unit beside them; times are RFC 3339; names come in zh and en
 import re
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from console.picture import Picture
 from schemas.alarms import AlarmState
-from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.hazards import HazardStateRecord
 from schemas.kpis import Kpi, KpiRow, kpis
 from schemas.registry import Sensor, Site
@@ -21,15 +19,6 @@ from streams.lifecycle import is_open
 CARDS = ("K01", "K02", "K05", "K06a", "K07")
 SORTS = ("newest", "urgent")
 _UNACKNOWLEDGED = (ProcessState.UNACKNOWLEDGED, ProcessState.RETURNED_UNACKNOWLEDGED)
-
-
-@cache
-def catalogue() -> Catalogue:
-    """The catalogue, or an empty one if it does not load: a fault in the law book must not hide a hazard."""
-    try:
-        return load_catalogue()
-    except CatalogueError:
-        return Catalogue((), ())
 
 
 class Rows:
@@ -54,7 +43,7 @@ class Rows:
         return row
 
     def hazard(self, state: HazardStateRecord) -> dict[str, Any]:
-        clause = catalogue().get(state.criterion_id or "")
+        clause = self._picture.catalogue(state.catalogue_version).get(state.criterion_id or "")
         registered = state.registered
         row = {
             "id": state.hazard_id, "hazard_id": state.hazard_id, "state": state.state.value,

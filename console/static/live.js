@@ -74,6 +74,7 @@ export class Live {
     $("live-stream").textContent =
       pulse.stream_age_s === null ? t("live.stream_never") : t("live.stream", { s: age(pulse.stream_age_s + seconds() - this.pulsedAt) });
     $("live-data").textContent = time(this.now());
+    $("live-catalogue").textContent = pulse.catalogue_version || "–";
   }
 }
 
