@@ -8,13 +8,15 @@ from schemas.conditions import HeldFor
 from schemas.criteria import Case, Catalogue, Clause
 from schemas.vocabulary import vocabulary
 from streams.criteria import Outcome, StatedFacts, evaluate
+from streams.judgement import verdict_of
 from streams.matching import matcher
+from streams.telling import told
 from streams.why import explained
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """`got`: true, false, missing. A sentence is true if this clause is ranked first among those in force with it."""
+    """`got`: true, false, missing. A sentence is true if this clause is what it is answered with, as met."""
 
     clause: Clause
     case: Case
@@ -63,8 +65,10 @@ def run_case(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
 
 
 def _read(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
+    """True if an issue of the sentence is answered with this clause, as surely as the clause may ever be."""
     document = catalogue.document_of(clause)
     day = clause.effective_from or document.effective_from
-    ranked = matcher(catalogue.in_force(clause.industry, day)).rank(case.text or "", most=3)
-    first = ranked[0].clause.id if ranked else ""
-    return CaseResult(clause, case, first == clause.id, "; ".join(f"{c.clause.id} {c.score}" for c in ranked))
+    clauses = catalogue.in_force(clause.industry, day, general=True)
+    answers = matcher(clauses, clause.industry).judge(case.text or "", case.place or "")
+    met = any(a.clause is not None and a.clause.id == clause.id and a.verdict is verdict_of(clause) for a in answers)
+    return CaseResult(clause, case, met, told(answers, catalogue)[0])

@@ -1,6 +1,6 @@
 """What an inspector wrote, judged by the list in force on the day: reference first, then facts, then text. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,8 +16,12 @@ from schemas.vocabulary import vocabulary
 from streams.criteria import Outcome, StatedFacts, evaluate
 from streams.decode import Found
 from streams.judgement import Judgement, verdict_of
-from streams.matching import Candidate, matcher
+from streams.matching import Answer, matcher
+from streams.telling import told
 from streams.why import cited, explained, named
+
+CANDIDATES = 8  # named at most
+ORDINARY = 0.6  # likeness to an ordinary hazard from which the words plainly mean one
 
 
 @dataclass(frozen=True)
@@ -88,20 +92,39 @@ class FindingJudge:
     def _say(self, finding: Finding, place: Place | None, day: date) -> list[_Said]:
         industry = self._industry(finding)
         if finding.criterion_ref and finding.criterion_ref.strip():
-            return [self._by_reference(finding.criterion_ref, industry, day)]
+            return [self._by_reference(finding, industry, day)]
         clauses = self.catalogue.in_force(industry, day, general=True)
         refuted: dict[str, Outcome] = {}
         if finding.facts:
             said = self._by_facts(finding, place, clauses, refuted)
             if said:
                 return said
-        return [self._by_text(finding.text, clauses, refuted, day)]
+        return self._by_text(finding, industry, clauses, refuted, day)
 
-    def _by_reference(self, reference: str, industry: str, day: date) -> _Said:
+    def _by_reference(self, finding: Finding, industry: str, day: date) -> _Said:
+        reference = finding.criterion_ref or ""
         citation = self.catalogue.cite(reference, industry, day)
+        clauses = self.catalogue.in_force(industry, day, general=True)
+        answers = matcher(clauses, industry).judge(finding.text, finding.place)
         if citation.standing is Standing.VALID and citation.clause is not None:
-            return self._claimed(reference, citation.clause)
-        return self._questioned(reference, citation, day)
+            said = self._claimed(reference, citation.clause)
+            return self._contradicted(said, answers, citation.clause) or said
+        return self._questioned(reference, citation, day, answers)
+
+    def _contradicted(self, said: _Said, answers: Sequence[Answer], clause: Clause) -> _Said | None:
+        """A review where the words plainly say something else than the clause that is cited."""
+        first = answers[0]
+        if any(clause.id == named for answer in answers for named, _ in answer.named):
+            return None
+        if first.verdict is not Verdict.MAJOR and first.issue.ordinary < ORDINARY:
+            return None
+        zh, en = told(answers, self.catalogue)
+        cited_too = {"criterion_id": clause.id, "score": 0.0}
+        candidates = _candidates(answers) if first.verdict is Verdict.MAJOR else ()
+        return _Said(
+            Verdict.NEEDS_REVIEW, None, f"{said.why}, but the words say otherwise: {en}",
+            f"{said.why_zh}，但文字所述不符：{zh}", candidates=(*candidates, cited_too),
+        )  # fmt: skip
 
     def _claimed(self, reference: str, clause: Clause) -> _Said:
         zh, en = cited(clause, self.catalogue.document_of(clause))
@@ -115,10 +138,13 @@ class FindingJudge:
             f"检查人引用“{reference}”，即{zh}，当日有效",
         )  # fmt: skip
 
-    def _questioned(self, reference: str, citation: Citation, day: date) -> _Said:
+    def _questioned(self, reference: str, citation: Citation, day: date, answers: Sequence[Answer]) -> _Said:
         zh, en = _STANDING[citation.standing]
         share = round(1 / len(citation.instead), 3) if citation.instead else 0.0  # each is as likely as the other
-        candidates = tuple({"criterion_id": clause.id, "score": share} for clause in citation.instead[:10])
+        by_text = {i: s for answer in answers if answer.verdict is Verdict.MAJOR for i, s in answer.named}
+        ids = {clause.id: max(share, by_text.get(clause.id, 0.0)) for clause in citation.instead[:10]} or by_text
+        ordered = sorted(ids.items(), key=lambda each: (-each[1], each[0] not in by_text))
+        candidates = tuple({"criterion_id": i, "score": s} for i, s in ordered)
         names = "、".join(clause.id for clause in citation.instead[:10])
         listed = ", ".join(clause.id for clause in citation.instead[:10])
         return _Said(
@@ -187,25 +213,58 @@ class FindingJudge:
             candidates=tuple({"criterion_id": c.id, "score": _stated_share(c, facts)} for c, _ in undecided[:5]),
         )  # fmt: skip
 
-    def _by_text(self, text: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date) -> _Said:
-        ranked = matcher(clauses).rank(text)
-        if refuted and (not ranked or ranked[0].clause.id in refuted):
-            clause_id = ranked[0].clause.id if ranked else next(iter(refuted))
-            clause, outcome = self.catalogue.clauses[clause_id], refuted[clause_id]
-            zh, en = cited(clause, self.catalogue.document_of(clause))
-            seen_zh, seen_en = explained(outcome)
-            return _Said(Verdict.NONE, clause, f"{en} is not met: {seen_en}", f"不符合{zh}：{seen_zh}")
-        ranked = [c for c in ranked if c.clause.id not in refuted]
-        if not ranked:
-            return _Said(
-                Verdict.NEEDS_REVIEW, None, f"No clause in force on {day} resembles the text",
-                f"{day}有效的条款中没有与文字相近的，待人工判定",
-            )  # fmt: skip
+    def _by_text(
+        self, finding: Finding, industry: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date
+    ) -> list[_Said]:
+        judge = matcher(clauses, industry).judge
+        answers = judge(finding.text, finding.place)
+        if refuted:
+            meant = answers[0].named[0][0] if answers[0].named else next(iter(refuted))
+            if meant in refuted:
+                return [self._refuted(meant, refuted[meant])]
+            answers = judge(finding.text, finding.place, refuted)
+        if answers[0].verdict is not Verdict.MAJOR and not self._bound(industry, day):
+            return [self._unbound(answers, industry, day)]
+        zh, en = told(answers, self.catalogue)
+        candidates = _candidates(answers)
+        majors: dict[str, Answer] = {}
+        for answer in answers:
+            if answer.verdict is Verdict.MAJOR and answer.clause is not None:
+                majors.setdefault(answer.clause.id, answer)
+        if not majors:
+            return [_Said(answers[0].verdict, answers[0].clause, en, zh, answers[0].lacking, candidates)]
+        own = [_candidates([each]) for each in majors.values()]
+        named = [candidates, *own[1:]]
+        return [
+            _Said(Verdict.MAJOR, each.clause, en, zh, (), list_)
+            for each, list_ in zip(majors.values(), named, strict=True)
+        ]
+
+    def _refuted(self, clause_id: str, outcome: Outcome) -> _Said:
+        clause = self.catalogue.clauses[clause_id]
+        zh, en = cited(clause, self.catalogue.document_of(clause))
+        seen_zh, seen_en = explained(outcome)
+        return _Said(Verdict.NONE, clause, f"{en} is not met: {seen_en}", f"不符合{zh}：{seen_zh}")
+
+    def _bound(self, industry: str, day: date) -> bool:
+        """Whether a list of the industry itself binds on the day; a general verdict needs one to fall short of."""
+        return not industry or bool(self.catalogue.in_force(industry, day))
+
+    def _unbound(self, answers: Sequence[Answer], industry: str, day: date) -> _Said:
         return _Said(
-            Verdict.NEEDS_REVIEW, None, f"By its words the text resembles {_listed(ranked)}",
-            f"文字与下列条款相近：{_listed(ranked)}",
-            candidates=tuple({"criterion_id": c.clause.id, "score": c.score} for c in ranked),
+            Verdict.NEEDS_REVIEW, None, f"No list of {industry} is in force on {day}; a person judges",
+            f"{day}没有该行业有效的判定标准，待人工判定", candidates=_candidates(answers),
         )  # fmt: skip
+
+
+def _candidates(answers: Sequence[Answer]) -> tuple[dict[str, object], ...]:
+    """What the issues may mean: the first of every issue that binds, in order, then all others by their probability."""
+    first = {a.named[0][0]: a.named[0][1] for a in answers if a.clause is not None and a.named}
+    rest = sorted(((s, i) for a in answers for i, s in a.named if i not in first), key=lambda each: (-each[0], each[1]))
+    found = dict(first)
+    for score, clause_id in rest:
+        found.setdefault(clause_id, score)
+    return tuple({"criterion_id": i, "score": s} for i, s in list(found.items())[:CANDIDATES])
 
 
 def _at_one_place(clauses: list[Clause]) -> bool:
@@ -218,7 +277,3 @@ def _stated_share(clause: Clause, facts: StatedFacts) -> float:
     """How much of what the rule asks for is stated, 0..1."""
     asked = signals_of(clause.condition) if clause.condition else frozenset()
     return round(sum(facts.read(signal) is not None for signal in asked) / len(asked), 3) if asked else 0.0
-
-
-def _listed(ranked: list[Candidate]) -> str:
-    return "; ".join(f"{c.clause.id} {c.clause.title_zh} {c.score:.2f} ({' '.join(c.words)})" for c in ranked[:3])

@@ -1,111 +1,119 @@
-"""Text of a finding against clauses: word overlap weighted as BM25 does, scaled to 0..1 by the best a text could reach.
+"""The text of a finding judged: which clause it means, how sure that is, and why. Pure.
 
-A ranking for a person to choose from, never a verdict: no score is high enough to judge by.
+Every issue of a line is held against the clauses in force (streams.candidates) and answered for itself.
 """
 
-import math
-import re
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import rjieba
-
 from schemas.clauses import Clause
+from schemas.terms import Verdict
+from streams.calibration import Calibration, calibration
+from streams.candidates import Candidate, Field, Issue, Prepared, likely, prepare
+from streams.judgement import verdict_of
+from streams.lexicon import Folded, lexicon
+from streams.splitting import parts, pieces
 
-K1, B = 1.2, 0.6
-MOST_INDEXES = 256
-TOLD = 4  # words named in a why
-# Below this share of what the text could reach, the likeness is chance (two common words).
-LEAST_SCORE = 0.08
-_WORD = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[\u4e00-\u9fff]+")
+MOST = 5  # candidates named
+MOST_FIELDS = 256
+LEAST_SCORE = 0.01
+ORDINARY = 0.5  # likeness to an ordinary hazard that makes one without a word of defect
 
 
 @dataclass(frozen=True)
-class Candidate:
-    clause: Clause
+class Answer:
+    """What one issue is. `candidates` with their probability, best first; `clause` of the verdict, None for general."""
+
+    issue: Issue
+    verdict: Verdict
+    clause: Clause | None
     score: float
-    words: tuple[str, ...]  # the words of the text that were found, the most telling first
+    candidates: tuple[tuple[Candidate, float], ...]
+    lacking: tuple[str, ...] = ()
 
-
-def words_of(text: str) -> list[str]:
-    """Words and Chinese character pairs of `text`, half-width and lower case. Numbers are no words."""
-    found: list[str] = []
-    for run in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if run[0].isdigit():
-            continue
-        if not "\u4e00" <= run[0] <= "\u9fff":
-            found.append(run)
-            continue
-        found += [word for word in rjieba.cut(run) if len(word) > 1]
-        found += [run[i : i + 2] for i in range(len(run) - 1)]
-    return found
+    @property
+    def named(self) -> list[tuple[str, float]]:
+        return [(each.clause.id, round(score, 3)) for each, score in self.candidates]
 
 
 class Matcher:
-    """An index of clauses. A title counts three times; only Chinese words make a clause long."""
+    """Judges sentences by the clauses of one industry on one day."""
 
-    def __init__(self, clauses: Sequence[Clause]) -> None:
-        self._clauses = clauses
-        self._texts = [Counter(_clause_words(clause)) for clause in clauses]
-        lengths = [sum(n for word, n in text.items() if not word.isascii()) for text in self._texts]
-        mean = sum(lengths) / len(lengths) if lengths else 1.0
-        self._norms = [K1 * (1 - B + B * length / mean) for length in lengths]
-        seen = Counter(word for text in self._texts for word in text)
-        self._weights = {w: math.log(1 + (len(clauses) - n + 0.5) / (n + 0.5)) for w, n in seen.items()}
-        self._unseen = math.log(1 + (len(clauses) + 0.5) / 0.5)
-        self._holders: dict[str, list[int]] = {}
-        for number, text in enumerate(self._texts):
-            for word in text:
-                self._holders.setdefault(word, []).append(number)
+    def __init__(self, clauses: Sequence[Clause], industry: str, coefficients: Calibration | None = None) -> None:
+        self._calibration = coefficients or calibration()
+        self._field = Field([_prepared(each) for each in clauses], industry, self._calibration)
 
-    def rank(self, text: str, most: int = 5) -> list[Candidate]:
-        """At most `most` clauses with a score of at least LEAST_SCORE, best first."""
-        asked = set(words_of(text))
-        best = sum(self._weights.get(word, self._unseen) for word in asked) * (K1 + 1)
-        scores: dict[int, float] = defaultdict(float)
-        for word in asked:
-            for number in self._holders.get(word, ()):
-                times = self._texts[number][word]
-                scores[number] += self._weights[word] * times * (K1 + 1) / (times + self._norms[number])
-        ranked = sorted(scores.items(), key=lambda each: (-each[1], each[0]))[:most]
-        return [
-            Candidate(self._clauses[n], round(score / best, 3), self._telling(asked, n))
-            for n, score in ranked
-            if score / best >= LEAST_SCORE
-        ]
+    def judge(self, text: str, place: str = "", without: Iterable[str] = ()) -> tuple[Answer, ...]:
+        """One answer per issue of `text`, the one that binds most first. `without`: clauses that facts refute."""
+        refuted = frozenset(without)
+        where = _folded(place) if place else None
+        answers = [self._answer(part, where, refuted) for part in parts(text)]
+        if len(answers) == 1 and (found := self._by_pieces(answers[0], where, refuted)):
+            answers = found
+        order = list(Verdict)
+        answers.sort(key=lambda each: (order.index(each.verdict), -each.score))
+        return tuple(answers)
 
-    def _telling(self, asked: set[str], number: int) -> tuple[str, ...]:
-        shared = sorted(asked & self._texts[number].keys(), key=lambda word: (-self._weights[word], -len(word), word))
-        told: list[str] = []
-        for word in shared:  # a pair that crosses two words already told says nothing more
-            if len(told) < TOLD and not any(word in longer for longer in told):
-                told.append(word)
-        return tuple(told)
+    def _by_pieces(self, whole: Answer, where: Folded | None, refuted: frozenset[str]) -> list[Answer]:
+        """The answers of the pieces between commas, if ordinary hazards and others are strung together there."""
+        cues = whole.issue.cues
+        held = pieces(whole.issue.text) if cues["general"] and not cues["cured"] else ()
+        if not held:
+            return []
+        found = [self._answer(piece, where, refuted) for piece in held]
+        majors = [each for each in found if each.verdict is Verdict.MAJOR and each.score >= whole.score]
+        return found if any(each.issue.cues["defect"] for each in majors) else []
+
+    def _answer(self, part: str, where: Folded | None, refuted: frozenset[str]) -> Answer:
+        issue = self._field.read(part, where, refuted)
+        scores = likely(issue, self._calibration)
+        ranked = [(c, s) for c, s in zip(issue.candidates, scores, strict=True) if s >= LEAST_SCORE][:MOST]
+        score = scores[0] if scores else 0.0
+        first = issue.candidates[0] if issue.candidates else None
+        verdict = self._verdict(issue, first, score)
+        lacking = tuple(bound.words[0] for bound in first.lacking) if first and verdict is Verdict.NEEDS_REVIEW else ()
+        clause = first.clause if first and verdict in (Verdict.MAJOR, Verdict.NEEDS_REVIEW) else None
+        if not ranked and first and verdict is not Verdict.GENERAL:
+            ranked = [(first, score)]
+        return Answer(issue, verdict, clause, score, tuple(ranked), lacking)
+
+    def _verdict(self, issue: Issue, first: Candidate | None, score: float) -> Verdict:
+        if first is None and not issue.ordinary:
+            return Verdict.NEEDS_REVIEW
+        if first is not None and not first.excluded and score >= self._calibration.review:
+            sure = score >= self._calibration.major and not first.lacking and not issue.doubtful
+            return verdict_of(first.clause) if sure else Verdict.NEEDS_REVIEW
+        excluded = first is not None and first.excluded
+        if (excluded or issue.cues["cured"] or issue.features["within"]) and not issue.cues["general"]:
+            return Verdict.NONE
+        defect = issue.cues["defect"] or issue.cues["general"] or issue.ordinary >= ORDINARY
+        return Verdict.GENERAL if defect else Verdict.NEEDS_REVIEW
 
 
 @lru_cache(maxsize=4096)
-def _words_of_entry(
-    title_zh: str, keywords: tuple[str, ...], title_en: str, conditions: tuple[str, ...]
-) -> tuple[str, ...]:
-    title = words_of(title_zh)
-    return (*title, *title, *title, *words_of(" ".join((*keywords, title_en, *conditions))))
+def _folded(place: str) -> Folded:
+    return lexicon().fold(place)
 
 
-def _clause_words(clause: Clause) -> tuple[str, ...]:
-    return _words_of_entry(clause.title_zh, clause.keywords, clause.title_en, clause.conditions)
+_clauses: dict[int, Prepared] = {}
+_made: dict[tuple[int, str], tuple[Sequence[Clause], Matcher]] = {}
 
 
-_made: dict[int, tuple[tuple[Clause, ...], Matcher]] = {}
+def _prepared(clause: Clause) -> Prepared:
+    held = _clauses.get(id(clause))
+    if held is None or held.clause is not clause:
+        held = _clauses[id(clause)] = prepare(clause)
+    return held
 
 
-def matcher(clauses: tuple[Clause, ...]) -> Matcher:
-    """The index of `clauses`, made once for each list that the catalogue hands out."""
-    held = _made.get(id(clauses))
+def matcher(clauses: Sequence[Clause], industry: str) -> Matcher:
+    """The matcher of `clauses`, made once for each list that the catalogue hands out."""
+    key = (id(clauses), industry)
+    held = _made.get(key)
     if held is None or held[0] is not clauses:
-        if len(_made) >= MOST_INDEXES:
+        if len(_made) >= MOST_FIELDS:
             _made.clear()
-        held = _made[id(clauses)] = (clauses, Matcher(clauses))
+            _clauses.clear()
+        held = _made[key] = (clauses, Matcher(clauses, industry))
     return held[1]

@@ -108,9 +108,9 @@ def test_match_judges_by_the_list_of_the_day() -> None:
     assert after["why"] and after["why_zh"]
 
 
-def test_match_ranks_text_for_review() -> None:
+def test_match_judges_text() -> None:
     answer = matched(found_at="2026-07-02", text="矿井主扇只有一台，没有备用主要通风机")
-    assert answer["verdict"] == "needs_review" and answer["document_id"] == "MEM21"
+    assert answer["verdict"] == "major" and answer["document_id"] == "MEM21"
     assert answer["candidates"][0]["criterion_id"] == "COAL21-8-2"
 
 

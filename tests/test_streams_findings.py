@@ -117,9 +117,10 @@ def test_an_unreadable_fact_is_missing_and_said() -> None:
     assert judgement.verdict is Verdict.CANNOT_EVALUATE and "element" in judgement.why
 
 
-def test_text_gives_ranked_candidates_for_a_person() -> None:
+def test_text_that_plainly_means_a_clause_is_major_with_ranked_candidates() -> None:
     judgement = judged(text="矿井主扇只有一台，没有备用主要通风机")
-    assert judgement.verdict is Verdict.NEEDS_REVIEW and judgement.clause is None
+    assert (judgement.verdict, judgement.clause.id) == (Verdict.MAJOR, "COAL21-8-2")
+    assert "主要通风机" in judgement.why_zh and "COAL21-8-2" not in judgement.why_zh.split("；其次")[0]
     scores = [c["score"] for c in judgement.candidates]
     assert judgement.candidates[0]["criterion_id"] == "COAL21-8-2" and scores == sorted(scores, reverse=True)
 

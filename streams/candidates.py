@@ -1,0 +1,195 @@
+"""What an issue's words, numbers and cues say of every clause that might be meant. Pure."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from schemas.clauses import Clause
+from schemas.vocabulary import vocabulary
+from streams.calibration import SURE, Calibration
+from streams.lexicon import CUES, Folded, lexicon
+from streams.measured import Bound, Reading, Side, bound_of, excludes, held_against, stated
+from streams.numbers import Number, numbers
+from streams.ranking import Entry, Index, Likeness, Terms, entry_of, terms
+
+ORDINARY = Path(__file__).with_name("ordinary.yaml")
+LOOKED_AT = 6  # candidates whose numbers and exemptions are read
+_NEGATIONS = "未不非"
+_OF_FIRST = ("bag", "near", "keys", "number_met", "number_missing", "number_broken", "exempt", "other_list")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A clause with everything folded that a sentence is held against. `bag`: its words, for saying why."""
+
+    clause: Clause
+    entry: Entry
+    bounds: tuple[Bound, ...]
+    exemptions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A clause that an issue may mean. `broken`: the number, `exemption`: the word that says it does not hold."""
+
+    prepared: Prepared
+    features: dict[str, float]
+    order: float
+    readings: tuple[Reading, ...]
+    broken: Reading | None
+    exemption: str
+
+    @property
+    def clause(self) -> Clause:
+        return self.prepared.clause
+
+    @property
+    def excluded(self) -> bool:
+        return self.broken is not None or bool(self.exemption)
+
+    @property
+    def lacking(self) -> tuple[Bound, ...]:
+        """Needed numbers that the issue does not give."""
+        return tuple(r.bound for r in self.readings if r.bound.needed and r.side is Side.OPEN)
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One issue as it was read: candidates in order, and the features that tell how sure the first of them is."""
+
+    text: str
+    folded: Folded
+    candidates: tuple[Candidate, ...]
+    features: dict[str, float]
+    cues: dict[str, int]
+    ordinary: float
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the words are in doubt, other than in the doubt that is the first candidate's own matter."""
+        if not self.cues["doubt"] or not self.candidates:
+            return bool(self.cues["doubt"])
+        own = self.candidates[0].prepared.entry.text
+        return any(match.group() not in own for match in lexicon().cues["doubt"].finditer(self.folded.text))
+
+
+def prepare(clause: Clause, with_cases: bool = True) -> Prepared:
+    """`clause` made ready; without its cases it can be asked about them."""
+    fold = lexicon().fold
+    bounds = tuple(bound_of(limit) for limit in clause.limits)
+    words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
+    return Prepared(clause, entry_of(clause, with_cases), bounds, tuple(words))
+
+
+@cache
+def ordinary_sentences() -> tuple[Terms, ...]:
+    """The ordinary hazards of ordinary.yaml, folded."""
+    raw = yaml.load(ORDINARY.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    return tuple(terms(lexicon().fold(each)) for group in raw.values() for each in group)
+
+
+class Field:
+    """The clauses that a sentence is judged by: one industry on one day. `industry`: whose own list goes first."""
+
+    def __init__(self, clauses: Iterable[Prepared], industry: str, calibration: Calibration) -> None:
+        self._clauses = tuple(clauses)
+        self._calibration = calibration
+        self._index = Index([each.entry for each in self._clauses], ordinary_sentences())
+        mine = set(vocabulary().industry_ids(industry)) or {industry}
+        general = {i.id for i in vocabulary().industries.values() if i.general} - mine
+        self._other = np.array([each.clause.industry in general for each in self._clauses], np.float64)
+        order = calibration.order
+        self._weights = (order["bag"], order["near"], order["second"], order["keys"], order["other_list"])
+
+    def read(self, text: str, place: Folded | None, without: frozenset[str] = frozenset()) -> Issue:
+        """`text` held against every clause but those of `without`."""
+        folded = lexicon().fold(text)
+        like = self._index.likeness(folded, place)
+        found = numbers(folded.text)
+        cues = {name: len(pattern.findall(folded.text)) for name, pattern in lexicon().cues.items()}
+        keys = like.keys / (like.keys + 1.5)
+        bag, near, second, other = like.bag, like.near, like.second, self._other
+        by_bag, by_near, by_second, by_keys, by_other = self._weights
+        raw = by_bag * bag + by_near * near + by_second * second + by_keys * keys + by_other * other
+        count = min(LOOKED_AT, len(raw))
+        first = np.argpartition(-raw, count - 1)[:count] if count < len(raw) else np.arange(len(raw))
+        candidates = []
+        for number in first.tolist():
+            if near[number] <= 0.0 or self._clauses[number].clause.id in without:
+                continue
+            features = {
+                "bag": float(bag[number]), "near": float(near[number]), "second": float(second[number]),
+                "keys": float(keys[number]), "other_list": float(other[number]),
+            }  # fmt: skip
+            candidates.append(self._candidate(self._clauses[number], features, folded.text, found))
+        candidates.sort(key=lambda each: (-each.order, each.clause.id))
+        features = self._sure(candidates, folded.text, found, cues, like)
+        return Issue(text, folded, tuple(candidates), features, cues, like.general)
+
+    def _candidate(
+        self, prepared: Prepared, features: dict[str, float], text: str, found: Sequence[Number]
+    ) -> Candidate:
+        readings = held_against(prepared.bounds, text, found) if prepared.bounds else ()
+        broken = excludes(readings)
+        exemption = next((word for word in prepared.exemptions if _says(text, word)), "")
+        features["number_met"] = float(any(r.side is Side.MET for r in readings))
+        features["number_missing"] = float(any(r.bound.needed and r.side is Side.OPEN for r in readings))
+        features["number_broken"] = float(broken is not None)
+        features["exempt"] = float(bool(exemption))
+        return Candidate(prepared, features, self._calibration.place(features), readings, broken, exemption)
+
+    def _sure(
+        self, candidates: Sequence[Candidate], text: str, found: Sequence[Number], cues: dict[str, int], like: Likeness
+    ) -> dict[str, float]:  # fmt: skip
+        pairs = stated(text, found) if len(found) > 1 else ()
+        features = dict.fromkeys(SURE, 0.0) | {
+            "bias": 1.0, "known": like.known, "ordinary": like.general, "short": 1.0 / (1.0 + like.size / 40.0),
+            "within": float(bool(pairs) and all(pair.within for pair in pairs)),
+            "beyond": float(any(not pair.within for pair in pairs)),
+            "calm": float(bool(cues["cured"]) and not cues["working"]),
+        }  # fmt: skip
+        features |= {name: min(cues[name], 2) / 2 for name in CUES}
+        if not candidates:
+            return features
+        first = candidates[0]
+        rest = candidates[1].order if len(candidates) > 1 else 0.0
+        over = max((c.features["near"] for c in candidates if c.excluded), default=0.0)
+        features |= {name: first.features[name] for name in _OF_FIRST}
+        features["order"], features["margin"] = first.order, min(first.order - rest, 4.0)
+        features["ordinary_gap"] = like.general - first.features["near"]
+        features["passed_over"] = 0.0 if first.excluded else max(0.0, over - 0.7 * first.features["near"])
+        bag = first.prepared.entry.bag
+        features["cover"] = sum(w for term, w in like.weights.items() if term in bag) / like.size
+        features["alike"] = _alike(text, bag)
+        return features
+
+
+def _alike(text: str, bag: Terms) -> float:
+    """Of the words of defect in `text`, the share that the entry uses too; a half if there are none."""
+    found = [match.start() for match in lexicon().cues["defect"].finditer(text)]
+    met = sum("_" + text[at : at + 2] in bag or "_" + text[at - 1 : at + 1] in bag for at in found)
+    return met / len(found) if found else 0.5
+
+
+def _says(text: str, word: str) -> bool:
+    """Whether `text` says `word` and does not deny it."""
+    at = text.find(word)
+    while at >= 0:
+        if word[0] in _NEGATIONS or not at or text[at - 1] not in _NEGATIONS:
+            return True
+        at = text.find(word, at + 1)
+    return False
+
+
+def likely(issue: Issue, calibration: Calibration) -> list[float]:
+    """One probability per candidate: the first by calibration, the others by how far they are behind it."""
+    if not issue.candidates:
+        return []
+    first = calibration.probability(issue.features)
+    top = issue.candidates[0].order
+    return [first * math.exp(min(0.0, each.order - top)) for each in issue.candidates]

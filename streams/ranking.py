@@ -1,0 +1,195 @@
+"""Clauses ranked by likeness to a sentence: an inverted index over titles, keywords, phrasings and true cases. Pure.
+
+Two likenesses per clause: BM25F over everything that is written of it, and the cosine with the nearest single sentence.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.clauses import Clause
+from streams.lexicon import Folded, lexicon, terms
+
+K1, B = 1.4, 0.5
+TITLE, KEYWORD, SENTENCE = 2.0, 2.0, 1.0
+PLACE = 0.35  # a word of the place tells less than one of the sentence
+Terms = dict[str, float]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the index knows of one clause: folded sentences for the nearest one, the weighted bag and the text of all."""
+
+    sentences: tuple[Terms, ...]
+    bag: Terms
+    keywords: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Per clause of the index: `bag` and `near` in 0..1, `keys` the share of the clause's telling keywords met.
+
+    `general` is the likeness to the nearest ordinary hazard, 0..1; `known` the share of the sentence's weight that the
+    index has words for; `size` the weight of the sentence's words.
+    """
+
+    bag: Floats
+    near: Floats
+    second: Floats
+    keys: Floats
+    weights: Terms  # of the sentence's own words
+    general: float
+    known: float
+    size: float
+
+
+def entry_of(clause: Clause, with_cases: bool = True) -> Entry:
+    """`clause` as the index sees it. Without its cases it can be asked about them."""
+    fold = lexicon().fold
+    named = fold(clause.title_zh)
+    title = terms(named)
+    keywords = [fold(word) for word in clause.keywords]
+    texts = [*clause.phrasings]
+    if with_cases:
+        texts += [case.text for case in clause.cases if case.text is not None and case.expect is True]
+    folded = [fold(text) for text in texts]
+    sentences = [terms(each) for each in folded]
+    bag: Terms = {}
+    _add(bag, title, TITLE)
+    for word in keywords:
+        _add(bag, terms(word), KEYWORD)
+    for sentence in sentences:
+        _add(bag, sentence, SENTENCE)
+    together: Terms = {}
+    for word in keywords:
+        _add(together, terms(word), 1.0)
+    return Entry(
+        (title, *sentences, together) if keywords else (title, *sentences), bag,
+        tuple(dict.fromkeys(word.text for word in keywords if len(word.text) > 1)),
+        " ".join(each.text for each in (named, *keywords, *folded)),
+    )  # fmt: skip
+
+
+def _add(bag: Terms, more: Terms, weight: float) -> None:
+    for term, times in more.items():
+        bag[term] = bag.get(term, 0.0) + weight * times
+
+
+class Index:
+    """An index of entries, with `ordinary` sentences that are hazards of no clause."""
+
+    def __init__(self, entries: Sequence[Entry], ordinary: Sequence[Terms] = ()) -> None:
+        count = len(entries)
+        held: dict[str, int] = {}
+        for entry in entries:
+            for term in entry.bag:
+                held[term] = held.get(term, 0) + 1
+        for sentence in ordinary:
+            for term in sentence:
+                held.setdefault(term, 1)
+        self._weights = {t: math.log(1 + (count - n + 0.5) / (n + 0.5)) for t, n in held.items()}
+        self._unseen = math.log(1 + (count + 0.5) / 0.5)
+        sizes = [sum(entry.bag.values()) for entry in entries]
+        mean = sum(sizes) / count if count else 1.0
+        columns: dict[str, list[tuple[int, float]]] = {}
+        for number, (entry, size) in enumerate(zip(entries, sizes, strict=True)):
+            norm = K1 * (1 - B + B * size / mean)
+            for term, times in entry.bag.items():
+                columns.setdefault(term, []).append((number, self._weights[term] * times / (times + norm)))
+        starts = []
+        column = count
+        for sentence in (s for entry in entries for s in entry.sentences):
+            self._put(columns, column, sentence)
+            column += 1
+        self._ordinary = column
+        for sentence in ordinary:
+            self._put(columns, column, sentence)
+            column += 1
+        at = 0
+        for entry in entries:
+            starts.append(at)
+            at += len(entry.sentences)
+        self._count, self._columns = count, column
+        self._starts = np.array(starts, np.intp)
+        self._owner = np.repeat(np.arange(count), [len(e.sentences) for e in entries])
+        self._postings = {
+            term: (np.array([c for c, _ in each], np.intp), np.array([v for _, v in each], np.float64))
+            for term, each in columns.items()
+        }
+        self._keywords: dict[str, list[tuple[str, int, float]]] = {}
+        self._key_weight = np.zeros(count)
+        self._index_keywords(entries)
+
+    def _put(self, columns: dict[str, list[tuple[int, float]]], column: int, sentence: Terms) -> None:
+        length = math.sqrt(sum((self._weights[t] * n) ** 2 for t, n in sentence.items())) or 1.0
+        for term, times in sentence.items():
+            columns.setdefault(term, []).append((column, self._weights[term] * times / length))
+
+    def _index_keywords(self, entries: Sequence[Entry]) -> None:
+        owners: dict[str, list[int]] = {}
+        for number, entry in enumerate(entries):
+            for word in entry.keywords:
+                owners.setdefault(word, []).append(number)
+        for word, numbers in owners.items():
+            weight = math.log(1 + len(entries) / len(numbers)) * min(len(word), 4) / 4
+            for number in numbers:
+                self._keywords.setdefault(word[:2], []).append((word, number, weight))
+
+    def likeness(self, sentence: Folded, place: Folded | None = None) -> Likeness:
+        """How like every clause is to `sentence`, said of `place`."""
+        asked = terms(sentence)
+        weighted = {term: self._weights.get(term, self._unseen) * n for term, n in asked.items()}
+        whole = math.sqrt(sum(w * w for w in weighted.values())) or 1.0
+        reach = sum(weighted.values()) or 1.0
+        known = sum(w for term, w in weighted.items() if term in self._weights)
+        own = dict(weighted)
+        if place is not None:
+            for term, n in terms(place).items():
+                if term in self._weights and term not in asked:
+                    weighted[term] = self._weights[term] * n * PLACE
+        found = [(self._postings[t], asked.get(t, PLACE), w) for t, w in weighted.items() if t in self._postings]
+        if not known:
+            nothing = np.zeros(self._count, np.float32)
+            return Likeness(nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach)
+        columns = np.concatenate([posting[0] for posting, _, _ in found])
+        values = np.concatenate([posting[1] for posting, _, _ in found])
+        lengths = [len(posting[0]) for posting, _, _ in found]
+        times = np.repeat([n for _, n, _ in found], lengths)
+        weights = np.repeat([w for _, _, w in found], lengths)
+        values = values * np.where(columns < self._count, times, weights)
+        sums = np.bincount(columns, values, self._columns)
+        bag = sums[: self._count] / reach
+        cosines = sums[self._count :] / whole
+        sentences = cosines[: self._ordinary - self._count]
+        near = np.maximum.reduceat(sentences, self._starts)
+        rest = np.where(sentences == near[self._owner], 0.0, sentences)
+        second = np.maximum.reduceat(rest, self._starts)
+        ordinary = cosines[self._ordinary - self._count :]
+        return Likeness(
+            bag, near, second, self._keys(sentence.text), own, float(ordinary.max()) if len(ordinary) else 0.0,
+            known / reach, reach,
+        )  # fmt: skip
+
+    def _keys(self, text: str) -> Floats:
+        met = np.zeros(self._count)
+        for start in range(len(text) - 1):
+            for word, number, weight in self._keywords.get(text[start : start + 2], ()):
+                if text.startswith(word, start):
+                    met[number] += weight
+        return met
+
+
+def words_alike(sentence: Folded, entry: Entry) -> list[str]:
+    """The words that a sentence shares with an entry, the longest first; none that is part of one named before."""
+    shared = {t for t in terms(sentence) if t[0] != "_" and t in entry.bag}
+    shared |= {word for word in entry.keywords if word in sentence.text}
+    named: list[str] = []
+    for word in sorted(shared, key=lambda each: (-len(each), each)):
+        if not any(word in longer for longer in named):
+            named.append(word)
+    return named

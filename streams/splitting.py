@@ -1,0 +1,31 @@
+"""One line of a ledger often holds several issues: where it is cut, and what each part says. Pure."""
+
+import re
+
+MOST = 12  # parts of one line that are judged by themselves
+LEAST = 2  # characters of a part that can say anything
+# ①②, 1. 2、 (1) 一、 1# at the head of an issue; a number that goes on (1.5%, 1#主扇) is none
+_ORDINAL = (
+    r"[①-⑳]|[⑴-⒇]|[(（]\s*(?:\d{1,2}|[一二三四五六七八九十]{1,2})\s*[)）]|(?<![\da-zA-Z.第])\d{1,2}\s*[、.．)）](?!\d)"
+    r"|(?<![\u4e00-\u9fff])[一二三四五六七八九十]{1,2}、|(?:第?[一二三四五六七八九]是)|其[一二三四]是?[,，、:：]?"
+)
+_CUT = re.compile(rf"[;；。\n\r]+|(?:{_ORDINAL})")
+_NEW_ISSUE = re.compile(r"[,，](?=(?:而且|并且|同时|另外|另|此外|还有|以及))")
+_OPENING = re.compile(
+    r"^(?:现场|本次)?(?:检查|排查|抽查|巡查)?(?:中)?(?:发现|存在|主要)(?:以下|如下)?(?:问题|隐患)?[:：]"
+)
+_COMMA = re.compile(r"[,，、]")
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """The issues of a line where its signs part them; the line itself if it holds one."""
+    cut = _OPENING.sub("", text.strip())
+    found = [each.strip(" ,，、:：") for piece in _CUT.split(cut) for each in _NEW_ISSUE.split(piece)]
+    found = [each for each in found if len(each) >= LEAST]
+    return tuple(found[:MOST]) if len(found) > 1 else (text,)
+
+
+def pieces(part: str) -> tuple[str, ...]:
+    """The pieces of an issue between commas: each may be an issue of its own, or belong to the next."""
+    found = tuple(each.strip() for each in _COMMA.split(part) if len(each.strip()) >= LEAST)
+    return found if len(found) > 1 else ()
