@@ -61,6 +61,8 @@ def test_the_real_series_lands_and_opens_the_hazards_it_should(broker: Broker, t
 
 
 @pytest.mark.kafka
+@pytest.mark.proof
+@pytest.mark.timeout(3600 if LONG else 240)
 def test_kills_change_nothing(tmp_path: Path, uplink_writer: Path, real_series: Path) -> None:
     """Processing, landing and gateway each killed with SIGKILL in the middle: the same ids and counts as without."""
     quiet = run_of_the_road(tmp_path / "quiet", uplink_writer, kills=0)

@@ -24,6 +24,7 @@ from streams.landing import GROUP
 from warehouse.lake import LakeTable
 
 ROOT = Path(__file__).parent.parent
+LONG = os.environ.get("QINGLING_PROOF") == "long"
 ROWS = 20
 
 
@@ -124,13 +125,15 @@ def check(lake: Path, feed: Feed) -> None:
     assert ask(lake, "inspection_findings", what) == (feed.findings, feed.findings, feed.findings)
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(3600 if LONG else 240)
 def test_killed_at_random_moments_it_lands_every_row_once(broker, tmp_path):
     lake, feed, dice = Settings().lake, Feed(broker.servers), random.Random(7)
     feed.json("registry.rules", "r", b'{"limit": 1}')
     feed.json("registry.rules", "r", None)
     feed.json("commands", "site 1", b"noise")
     with workers(tmp_path) as start:
-        for _ in range(3):
+        for _ in range(30 if LONG else 3):
             worker = start()
             until = time.monotonic() + dice.uniform(3, 6)
             while time.monotonic() < until:
