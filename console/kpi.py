@@ -66,7 +66,7 @@ def compute(
     as_json: Annotated[bool, typer.Option("--json", help="one KPI row per line")] = False,
 ) -> None:
     """计算指标 KPI rows. Exit 5 if lines of the file were refused (named on stderr; the rest is computed)."""
-    from warehouse.kpis import HazardsAt
+    from warehouse.kpis import HazardsAt, rows_at
 
     talk = _talk()
     at = _day(as_of) if as_of else dt.datetime.now(SHANGHAI).date()
@@ -75,7 +75,10 @@ def compute(
     groups = tuple(name.strip() for name in by.split(",") if name.strip())
     con, refused = _source(events)
     try:
-        rows = HazardsAt(con, at, known).rows(groups, span, kpi or None)
+        if events is None:
+            rows = rows_at(con, at, known, [groups], span, kpi or None)
+        else:
+            rows = HazardsAt(con, at, known).rows(groups, span, _of_hazards(kpi))
     except Refused as error:
         talk.print(f"参数有误 {error}")
         raise typer.Exit(2) from None
@@ -87,6 +90,16 @@ def compute(
     if refused:
         talk.print(f"{refused} 行被拒收 lines refused")
         raise typer.Exit(5)
+
+
+def _of_hazards(wanted: list[str] | None) -> list[str] | None:
+    """What was asked for, of a file of hazard events. Raises Refused for a KPI that needs the warehouse."""
+    from warehouse.kpis import kpi_ids
+
+    for kpi_id in wanted or ():
+        if kpi_id in kpi_ids("lists"):
+            raise Refused("kpi_id", f"{kpi_id} is counted over the published catalogue: leave --events out")
+    return wanted or None
 
 
 def _source(events: Path | None) -> tuple["duckdb.DuckDBPyConnection", int]:

@@ -1,7 +1,7 @@
 """`criteria.catalogue`: published documents and the versions made of them. The hashes are of what is on the wire.
 
 A document's key is `<document_id>@<sha256, 12 digits>`, a version's `~version/<version>`: a version announced for later
-does not push the one in use out of a compacted topic (docs/decisions/0008).
+does not push the one in use out of a compacted topic (docs/decisions/0009).
 """
 
 import hashlib

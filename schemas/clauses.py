@@ -25,10 +25,19 @@ class Authored(Message):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Cited(Authored):
+    """A standard that a list leans on; `newer` is an edition that has replaced it, in force from `newer_from`."""
+
+    standard: str = Field(min_length=1)
+    newer: str = ""
+    newer_from: dt.date | None = None
+
+
 class Document(Authored):
     """One published list in one edition. In force from `effective_from` to `effective_to`, both days included.
 
-    `aliases` name exactly this edition; `family` is the title that several editions share.
+    `aliases` name exactly this edition; `family` is the title that several editions share. `reviewed` is the day on
+    which the list was last gone through; without it, the day it came into force.
     """
 
     id: str = Field(min_length=1)
@@ -44,6 +53,8 @@ class Document(Authored):
     replaces: str | None = None
     scope: tuple[Scope, ...] = (Scope.PRODUCTION, Scope.OPERATION)
     confidence: Confidence
+    reviewed: dt.date | None = None
+    cites: tuple[Cited, ...] = ()
     note: str = ""
     source: str = ""
 

@@ -18,7 +18,7 @@ TOPIC = "criteria.catalogue"
 
 @dataclass(frozen=True)
 class Edition:
-    """A complete version: what was published, and the catalogue made of it. `offset` orders equal effective times."""
+    """A complete version: what was published, and the catalogue made of it."""
 
     published: CatalogueVersion
     catalogue: Catalogue
@@ -68,7 +68,7 @@ class PublishedCatalogues:
     def edition_at(self, now: dt.datetime) -> Edition | None:
         """The version in effect at `now`; None: the built-in catalogue."""
         come = [edition for edition in self._editions.values() if edition.published.effective_at <= now]
-        return max(come, key=lambda each: (each.published.effective_at, each.offset), default=None)
+        return max(come, key=_order, default=None)
 
     def known(self, version: str) -> Catalogue | None:
         """A catalogue by its version, in effect or not."""
@@ -79,7 +79,7 @@ class PublishedCatalogues:
     @property
     def editions(self) -> list[Edition]:
         """All complete versions, in the order they take effect."""
-        return sorted(self._editions.values(), key=lambda each: (each.published.effective_at, each.offset))
+        return sorted(self._editions.values(), key=_order)
 
     def _take_document(self, key: str, message: CatalogueDocument) -> None:
         if key not in self._parts:
@@ -113,6 +113,10 @@ class PublishedCatalogues:
             self._waiting.pop(version, None)
         else:
             self._parts.pop(key, None)
+
+
+def _order(edition: Edition) -> tuple[dt.datetime, dt.datetime, int]:
+    return edition.published.effective_at, edition.published.published_at, edition.offset
 
 
 def _refusal(faults: tuple[Fault, ...]) -> Refused:

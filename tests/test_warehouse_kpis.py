@@ -20,7 +20,8 @@ from warehouse.ledger import connect_events
 
 HERE = Path(__file__).parent
 VECTORS = HERE / "vectors" / "a4_hazard_events.jsonl"
-CASES = sorted((HERE / "kpis").glob("*/*.yaml"))
+EVERY_CASE = sorted((HERE / "kpis").glob("*/*.yaml"))
+CASES = [path for path in EVERY_CASE if path.parent.name in kpi_ids("hazards")]
 KINDS = {
     "registered": "hazard_registered", "judged": "hazard_judged", "plan": "plan_approved", "closed": "hazard_closed",
     "reopened": "hazard_reopened", "extended": "extension_decided", "voided": "hazard_voided",
@@ -66,7 +67,7 @@ def test_case(path):
 
 def test_every_kpi_with_a_query_is_in_the_dictionary_and_has_a_case():
     assert set(kpi_ids()) <= set(kpis())
-    assert set(kpi_ids()) <= {path.parent.name for path in CASES}
+    assert set(kpi_ids()) <= {path.parent.name for path in EVERY_CASE}
 
 
 @pytest.mark.parametrize(

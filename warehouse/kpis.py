@@ -1,7 +1,7 @@
-"""KPI rows from hazard events: facts as of an instant once, then one SQL file per KPI over them.
+"""KPI rows from hazard events and from the published lists: facts as of an instant once, then one SQL file per KPI.
 
 The relation `hazard_events` of the connection must hold one row per event_id. Values are bound, never pasted; groups
-come from the closed list GROUPS. A new KPI is a new file in sql/kpis.
+come from the closed list GROUPS. A new KPI is a new file in sql/kpis, or in sql/kpis/lists for one over the catalogue.
 """
 
 import datetime as dt
@@ -16,6 +16,7 @@ from schemas.kpis import KpiRow
 from schemas.model import Refused
 from schemas.terms import SHANGHAI
 from schemas.times import MICROSECOND, bare_date, day_end, day_start, from_us, shanghai_day
+from schemas.vocabulary import vocabulary
 from warehouse.ledger import connect_events, read_events
 from warehouse.views import SQL
 
@@ -27,18 +28,25 @@ Window = tuple[dt.datetime, dt.datetime]
 GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id", "department_id", "source", "scope")
 
 
+# What a KPI is counted over: events of hazards, or the lists of the published criteria catalogue.
+KINDS = {"hazards": SQL / "kpis", "lists": SQL / "kpis" / "lists"}
+LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
+
+
 @cache
-def kpi_ids() -> tuple[str, ...]:
-    """The KPIs that have an SQL file, in the order of their ids."""
-    return tuple(sorted(file.stem for file in (SQL / "kpis").glob("*.sql") if not file.stem.startswith("_")))
+def kpi_ids(kind: str = "") -> tuple[str, ...]:
+    """The KPIs that have an SQL file, in the order of their ids; those of one kind of KINDS, or all."""
+    folders = [KINDS[kind]] if kind else KINDS.values()
+    return tuple(sorted(f.stem for folder in folders for f in folder.glob("*.sql") if not f.stem.startswith("_")))
 
 
 @cache
 def kpi_sql(kpi_id: str) -> str:
     """The query of one KPI. Raises Refused if it has none."""
-    if kpi_id not in kpi_ids():
-        raise Refused("kpi_id", f"{kpi_id} has no query; there are {', '.join(kpi_ids())}")
-    return (SQL / "kpis" / f"{kpi_id}.sql").read_text("utf-8")
+    for folder in KINDS.values():
+        if kpi_id in kpi_ids() and (folder / f"{kpi_id}.sql").is_file():
+            return (folder / f"{kpi_id}.sql").read_text("utf-8")
+    raise Refused("kpi_id", f"{kpi_id} has no query; there are {', '.join(kpi_ids())}")
 
 
 def ending(day: When) -> dt.datetime:
@@ -68,49 +76,48 @@ def clipped(window: Window | None, as_of: dt.datetime) -> Window:
     return ours if (start, end) == (ours[0], next_year) else window
 
 
-class HazardsAt:
-    """The facts of all hazards as of one instant, materialised once and asked many times.
+class _FactsAt:
+    """Facts of one kind as of one instant, materialised once and asked many times.
 
     `as_of` and `known_as_of` count inclusively; a date counts to the end of its Shanghai day. Without `known_as_of`
-    everything recorded counts. Uses temporary tables of `con`, so one instance per connection at a time.
+    everything recorded counts. Uses temporary tables of `con`, so one instance of a kind per connection at a time.
     """
+
+    kind: str
+    groups: tuple[str, ...] = GROUPS
+    newest: str  # a query for the newest instant recorded up to $known_as_of, microseconds
+    table: str  # the relation that the queries of the kind read
 
     def __init__(self, con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None = None) -> None:
         self._con = con
         self.as_of = ending(as_of)
         self.known_as_of = None if known_as_of is None else ending(known_as_of)
-        instants = {"as_of": self.as_of, "known_as_of": self.known_as_of}
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE facts_at AS "
-            "SELECT * FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)",
-            instants,
-        )
-        newest = con.execute(
-            "SELECT epoch_us(max(recorded_at)) FROM hazard_events "
-            "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of",
-            {"known_as_of": self.known_as_of},
-        ).fetchone()
+        self._materialise({"as_of": self.as_of, "known_as_of": self.known_as_of})
+        newest = con.execute(self.newest, {"known_as_of": self.known_as_of}).fetchone()
         self.data_as_of = from_us(newest[0]).astimezone(SHANGHAI) if newest and newest[0] is not None else None
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        raise NotImplementedError
 
     def rows(
         self, by: Sequence[str] = (), window: Window | None = None, kpis: Iterable[str] | None = None
     ) -> list[KpiRow]:
-        """The rows of `kpis` (default: all) for every group of `by`; `()` is everything. Raises Refused."""
+        """The rows of `kpis` (default: all of the kind) for every group of `by`; `()` is everything. Raises Refused."""
         return self.rows_of([by], window, kpis)
 
     def rows_of(
         self, groupings: Sequence[Sequence[str]], window: Window | None = None, kpis: Iterable[str] | None = None
     ) -> list[KpiRow]:
         """The rows of `kpis` for several groupings, each KPI asked once. Raises Refused."""
-        unknown = sorted({name for by in groupings for name in by} - set(GROUPS))
+        unknown = sorted({name for by in groupings for name in by} - set(self.groups))
         if unknown:
-            raise Refused("by", f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+            raise Refused("by", f"no group {', '.join(unknown)}; there are {', '.join(self.groups)}")
         span = clipped(window, self.as_of)
-        sql = (SQL / "kpis" / "_groups.sql").read_text("utf-8")
+        sql = (KINDS[self.kind] / "_groups.sql").read_text("utf-8")
         self._con.execute(
-            f"CREATE OR REPLACE TEMP TABLE hazard_facts AS {sql}", {"groupings": [list(by) for by in groupings]}
+            f"CREATE OR REPLACE TEMP TABLE {self.table} AS {sql}", {"groupings": [list(by) for by in groupings]}
         )
-        return [row for kpi_id in (kpi_ids() if kpis is None else kpis) for row in self._rows(kpi_id, span)]
+        return [row for kpi_id in (kpi_ids(self.kind) if kpis is None else kpis) for row in self._rows(kpi_id, span)]
 
     def _rows(self, kpi_id: str, window: Window) -> list[KpiRow]:
         sql = kpi_sql(kpi_id)
@@ -127,6 +134,64 @@ class HazardsAt:
             )
             for row in sorted(rows, key=lambda row: (row["grp"]["names"], row["grp"]["codes"]))
         ]  # fmt: skip
+
+
+class HazardsAt(_FactsAt):
+    """The facts of all hazards. `con` must have `hazard_events` and the macro `hazards_as_of`."""
+
+    kind, table = "hazards", "hazard_facts"
+    newest = (
+        "SELECT epoch_us(max(recorded_at)) FROM hazard_events "
+        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
+    )
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        self._con.execute(
+            "CREATE OR REPLACE TEMP TABLE facts_at AS "
+            "SELECT * FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)",
+            instants,
+        )
+
+
+class ListsAt(_FactsAt):
+    """The lists of the published catalogue and the industries in scope. `con` must have `sites` and `criteria_*`.
+
+    The registry tells of the sites of today only: those are in scope on any day.
+    """
+
+    kind, table, groups = "lists", "list_facts", LIST_GROUPS
+    newest = (
+        "SELECT epoch_us(max(recorded_at)) FROM criteria_versions "
+        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
+    )
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE lists_at AS {sql}", instants)
+        self._con.execute("CREATE OR REPLACE TEMP TABLE industries_in_scope (named VARCHAR, industry VARCHAR)")
+        for (named,) in self._con.execute("SELECT DISTINCT industry FROM sites WHERE industry <> ''").fetchall():
+            for industry in vocabulary().industry_ids(named) or (named,):
+                self._con.execute("INSERT INTO industries_in_scope VALUES (?, ?)", [named, industry])
+
+
+def rows_at(
+    con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, groupings: Sequence[Sequence[str]],
+    window: Window | None = None, kpis: Iterable[str] | None = None,
+) -> list[KpiRow]:  # fmt: skip
+    """Rows of KPIs of every kind over a warehouse. Groupings that the lists do not know have no row of theirs.
+
+    Raises Refused.
+    """
+    wanted = kpi_ids() if kpis is None else tuple(kpis)
+    for kpi_id in wanted:
+        kpi_sql(kpi_id)
+    hazards = [kpi_id for kpi_id in wanted if kpi_id in kpi_ids("hazards")]
+    lists = [kpi_id for kpi_id in wanted if kpi_id in kpi_ids("lists")]
+    rows = HazardsAt(con, as_of, known_as_of).rows_of(groupings, window, hazards)
+    known = [by for by in groupings if set(by) <= set(LIST_GROUPS)]
+    if lists and known:
+        rows += ListsAt(con, as_of, known_as_of).rows_of(known, window, lists)
+    return rows
 
 
 def _value(row: dict[str, Any]) -> float | None:
@@ -147,7 +212,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-_LISTS = frozenset({"hazards", "late"})
+_LISTS = frozenset({"hazards", "late", "lists", "without"})
 
 
 def compute(

@@ -7,7 +7,7 @@ import duckdb
 from schemas.kpis import KpiRow
 from schemas.terms import SHANGHAI
 from schemas.times import from_us, shanghai_day
-from warehouse.kpis import HazardsAt
+from warehouse.kpis import rows_at
 
 # the ends of the plan's three years
 MILESTONES = (dt.date(2024, 12, 31), dt.date(2025, 12, 31), dt.date(2026, 12, 31))
@@ -30,7 +30,7 @@ def daily_rows(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[KpiRow]:
     """Every KPI for every grouping, as of `day` and as of each milestone before it."""
     rows = []
     for as_of in (*(milestone for milestone in MILESTONES if milestone < day), day):
-        rows += HazardsAt(con, as_of).rows_of(GROUPINGS)
+        rows += rows_at(con, as_of, None, GROUPINGS)
     return rows
 
 

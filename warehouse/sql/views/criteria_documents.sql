@@ -1,8 +1,26 @@
 CREATE OR REPLACE VIEW criteria_documents AS
-SELECT key AS document_id, kafka_at AS published_at, value
+SELECT
+    value->>'$.document_id' AS document_id,
+    value->>'$.sha256' AS sha256,
+    value->>'$.document.title_zh' AS title_zh,
+    value->>'$.document.title_en' AS title_en,
+    value->>'$.document.number' AS number,
+    (value->'$.document.industries')::VARCHAR[] AS industries,
+    (value->>'$.document.effective_from')::DATE AS effective_from,
+    (value->>'$.document.effective_to')::DATE AS effective_to,
+    value->>'$.document.replaces' AS replaces,
+    coalesce((value->>'$.document.reviewed')::DATE, effective_from) AS reviewed,
+    json_array_length(value->'$.clauses')::BIGINT AS clauses,
+    recorded_at,
+    value
 FROM (
-    SELECT * FROM raw.criteria_catalogue
-    QUALIFY row_number() OVER (PARTITION BY key ORDER BY kafka_at DESC, "offset" DESC) = 1
+    SELECT value::JSON AS value, min(kafka_at) AS recorded_at
+    FROM raw.criteria_catalogue
+    WHERE key NOT LIKE '~%' AND value IS NOT NULL
+    GROUP BY value
 )
-WHERE value IS NOT NULL;
-COMMENT ON VIEW criteria_documents IS '判定标准文件 | Criteria documents in use, latest version of each';
+WHERE value->>'$.kind' = 'document';
+COMMENT ON VIEW criteria_documents IS '已发布的判定标准文件，每种内容一行 | Published criteria documents, one row per content; criteria_versions says which are used';
+COMMENT ON COLUMN criteria_documents.effective_from IS '施行日期 | first day in force';
+COMMENT ON COLUMN criteria_documents.effective_to IS '失效前最后一日 | last day in force; null = still';
+COMMENT ON COLUMN criteria_documents.reviewed IS '最近复核日期，未注明时为施行日期 | last review; without one the first day in force';
