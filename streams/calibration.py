@@ -36,11 +36,11 @@ class Calibration:
 
     def place(self, features: Mapping[str, float]) -> float:
         """What a candidate is ordered by; the highest is the first."""
-        return sum(self.order[name] * value for name, value in features.items() if name in self.order)
+        return sum([weight * features[name] for name, weight in self.order.items()])
 
     def probability(self, features: Mapping[str, float]) -> float:
         """That the first candidate is right and its hazard there, 0..1."""
-        total = sum(self.sure[name] * features[name] for name in self.sure)
+        total = sum([weight * features[name] for name, weight in self.sure.items()])
         return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 

@@ -25,11 +25,12 @@ _OF_FIRST = ("bag", "near", "keys", "number_met", "number_missing", "number_brok
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clause with everything folded that a sentence is held against. `bag`: its words, for saying why."""
+    """A clause with everything folded that a sentence is held against; `unread`: its limits without a number."""
 
     clause: Clause
     entry: Entry
     bounds: tuple[Bound, ...]
+    unread: tuple[Reading, ...]
     exemptions: tuple[str, ...]
 
 
@@ -70,6 +71,18 @@ class Issue:
     ordinary: float
 
     @property
+    def in_order(self) -> bool:
+        """Whether the words say that the thing was put right or keeps its own norm, and nothing to the contrary."""
+        within = self.features["within"] and not self.features["beyond"] and not self.features["number_met"]
+        return bool(within or self.features["calm"])
+
+    @property
+    def may_be_major(self) -> bool:
+        """Whether nothing but likeness stands between the first candidate and the verdict."""
+        first = self.candidates[0]
+        return not (first.excluded or first.lacking or self.doubtful or self.in_order)
+
+    @property
     def doubtful(self) -> bool:
         """Whether the words are in doubt, other than in the doubt that is the first candidate's own matter."""
         if not self.cues["doubt"] or not self.candidates:
@@ -83,23 +96,33 @@ def prepare(clause: Clause, with_cases: bool = True) -> Prepared:
     fold = lexicon().fold
     bounds = tuple(bound_of(limit) for limit in clause.limits)
     words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
-    return Prepared(clause, entry_of(clause, with_cases), bounds, tuple(words))
+    unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
+    return Prepared(clause, entry_of(clause, with_cases), bounds, unread, tuple(words))
 
 
 @cache
-def ordinary_sentences() -> tuple[Terms, ...]:
-    """The ordinary hazards of ordinary.yaml, folded."""
+def ordinary_sentences() -> tuple[str, ...]:
+    """The ordinary hazards of ordinary.yaml."""
     raw = yaml.load(ORDINARY.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    return tuple(terms(lexicon().fold(each)) for group in raw.values() for each in group)
+    return tuple(each for group in raw.values() for each in group)
+
+
+@cache
+def _ordinary_terms(sentences: tuple[str, ...]) -> tuple[Terms, ...]:
+    return tuple(terms(lexicon().fold(each)) for each in sentences)
 
 
 class Field:
     """The clauses that a sentence is judged by: one industry on one day. `industry`: whose own list goes first."""
 
-    def __init__(self, clauses: Iterable[Prepared], industry: str, calibration: Calibration) -> None:
+    def __init__(
+        self, clauses: Iterable[Prepared], industry: str, calibration: Calibration,
+        ordinary: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         self._clauses = tuple(clauses)
         self._calibration = calibration
-        self._index = Index([each.entry for each in self._clauses], ordinary_sentences())
+        known = _ordinary_terms(ordinary_sentences() if ordinary is None else tuple(ordinary))
+        self._index = Index([each.entry for each in self._clauses], known)
         mine = set(vocabulary().industry_ids(industry)) or {industry}
         general = {i.id for i in vocabulary().industries.values() if i.general} - mine
         self._other = np.array([each.clause.industry in general for each in self._clauses], np.float64)
@@ -134,12 +157,21 @@ class Field:
     def _candidate(
         self, prepared: Prepared, features: dict[str, float], text: str, found: Sequence[Number]
     ) -> Candidate:
-        readings = held_against(prepared.bounds, text, found) if prepared.bounds else ()
-        broken = excludes(readings)
-        exemption = next((word for word in prepared.exemptions if _says(text, word)), "")
-        features["number_met"] = float(any(r.side is Side.MET for r in readings))
-        features["number_missing"] = float(any(r.bound.needed and r.side is Side.OPEN for r in readings))
-        features["number_broken"] = float(broken is not None)
+        readings, broken = prepared.unread, None
+        features["number_met"] = features["number_broken"] = 0.0
+        if found and prepared.bounds:
+            readings = held_against(prepared.bounds, text, found)
+            broken = excludes(readings)
+            features["number_met"] = float(any(r.side is Side.MET for r in readings))
+            features["number_broken"] = float(broken is not None)
+        features["number_missing"] = 0.0
+        if readings:
+            features["number_missing"] = float(any(r.bound.needed and r.side is Side.OPEN for r in readings))
+        exemption = ""
+        for word in prepared.exemptions:
+            if word in text and _says(text, word):
+                exemption = word
+                break
         features["exempt"] = float(bool(exemption))
         return Candidate(prepared, features, self._calibration.place(features), readings, broken, exemption)
 
@@ -164,7 +196,7 @@ class Field:
         features["ordinary_gap"] = like.general - first.features["near"]
         features["passed_over"] = 0.0 if first.excluded else max(0.0, over - 0.7 * first.features["near"])
         bag = first.prepared.entry.bag
-        features["cover"] = sum(w for term, w in like.weights.items() if term in bag) / like.size
+        features["cover"] = sum([w for term, w in like.weights.items() if term in bag]) / like.size
         features["alike"] = _alike(text, bag)
         return features
 

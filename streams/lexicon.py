@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,9 @@ def _cuts_a_word(text: str, start: int, end: int) -> bool:
     return (before.isascii() and before.isalpha()) or (after.isascii() and after.isalnum())
 
 
-def terms(folded: Folded) -> dict[str, float]:
-    """The words and character pairs of a sentence with how often they occur; a pair counts half."""
+@lru_cache(maxsize=4096)
+def terms(folded: Folded) -> Mapping[str, float]:
+    """The words and character pairs of a sentence with how often they occur; a pair counts half. Only to be read."""
     found: dict[str, float] = {}
     for word in folded.words:
         found[word] = found.get(word, 0.0) + 1.0

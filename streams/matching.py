@@ -18,6 +18,7 @@ from streams.splitting import parts, pieces
 MOST = 5  # candidates named
 MOST_FIELDS = 256
 LEAST_SCORE = 0.01
+CERTAIN = 0.9  # from here on a person looks at words that say both that it is there and that it is in order
 ORDINARY = 0.5  # likeness to an ordinary hazard that makes one without a word of defect
 
 
@@ -81,11 +82,12 @@ class Matcher:
     def _verdict(self, issue: Issue, first: Candidate | None, score: float) -> Verdict:
         if first is None and not issue.ordinary:
             return Verdict.NEEDS_REVIEW
-        if first is not None and not first.excluded and score >= self._calibration.review:
-            sure = score >= self._calibration.major and not first.lacking and not issue.doubtful
+        calm = issue.in_order and score < CERTAIN
+        if first is not None and not first.excluded and not calm and score >= self._calibration.review:
+            sure = score >= self._calibration.major and issue.may_be_major
             return verdict_of(first.clause) if sure else Verdict.NEEDS_REVIEW
         excluded = first is not None and first.excluded
-        if (excluded or issue.cues["cured"] or issue.features["within"]) and not issue.cues["general"]:
+        if (excluded or issue.in_order or issue.cues["cured"]) and not issue.cues["general"]:
             return Verdict.NONE
         defect = issue.cues["defect"] or issue.cues["general"] or issue.ordinary >= ORDINARY
         return Verdict.GENERAL if defect else Verdict.NEEDS_REVIEW

@@ -4,7 +4,7 @@ Two likenesses per clause: BM25F over everything that is written of it, and the 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,8 @@ from streams.lexicon import Folded, lexicon, terms
 K1, B = 1.4, 0.5
 TITLE, KEYWORD, SENTENCE = 2.0, 2.0, 1.0
 PLACE = 0.35  # a word of the place tells less than one of the sentence
-Terms = dict[str, float]
-Floats = NDArray[np.float32]
+Terms = Mapping[str, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ def entry_of(clause: Clause, with_cases: bool = True) -> Entry:
         texts += [case.text for case in clause.cases if case.text is not None and case.expect is True]
     folded = [fold(text) for text in texts]
     sentences = [terms(each) for each in folded]
-    bag: Terms = {}
+    bag: dict[str, float] = {}
     _add(bag, title, TITLE)
     for word in keywords:
         _add(bag, terms(word), KEYWORD)
     for sentence in sentences:
         _add(bag, sentence, SENTENCE)
-    together: Terms = {}
+    together: dict[str, float] = {}
     for word in keywords:
         _add(together, terms(word), 1.0)
     return Entry(
@@ -75,7 +75,7 @@ def entry_of(clause: Clause, with_cases: bool = True) -> Entry:
     )  # fmt: skip
 
 
-def _add(bag: Terms, more: Terms, weight: float) -> None:
+def _add(bag: dict[str, float], more: Terms, weight: float) -> None:
     for term, times in more.items():
         bag[term] = bag.get(term, 0.0) + weight * times
 
@@ -100,7 +100,7 @@ class Index:
         for number, (entry, size) in enumerate(zip(entries, sizes, strict=True)):
             norm = K1 * (1 - B + B * size / mean)
             for term, times in entry.bag.items():
-                columns.setdefault(term, []).append((number, self._weights[term] * times / (times + norm)))
+                columns.setdefault(term, []).append((number, times / (times + norm)))  # its weight comes with the question
         starts = []
         column = count
         for sentence in (s for entry in entries for s in entry.sentences):
@@ -152,16 +152,14 @@ class Index:
             for term, n in terms(place).items():
                 if term in self._weights and term not in asked:
                     weighted[term] = self._weights[term] * n * PLACE
-        found = [(self._postings[t], asked.get(t, PLACE), w) for t, w in weighted.items() if t in self._postings]
         if not known:
-            nothing = np.zeros(self._count, np.float32)
+            nothing = np.zeros(self._count)
             return Likeness(nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach)
-        columns = np.concatenate([posting[0] for posting, _, _ in found])
-        values = np.concatenate([posting[1] for posting, _, _ in found])
-        lengths = [len(posting[0]) for posting, _, _ in found]
-        times = np.repeat([n for _, n, _ in found], lengths)
-        weights = np.repeat([w for _, _, w in found], lengths)
-        values = values * np.where(columns < self._count, times, weights)
+        postings = self._postings
+        found = [(postings[t], w) for t, w in weighted.items() if t in postings]
+        columns = np.concatenate([columns for (columns, _), _ in found])
+        values = np.concatenate([values for (_, values), _ in found])
+        values *= np.repeat(np.array([w for _, w in found]), [len(columns) for (columns, _), _ in found])
         sums = np.bincount(columns, values, self._columns)
         bag = sums[: self._count] / reach
         cosines = sums[self._count :] / whole
