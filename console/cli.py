@@ -2,7 +2,20 @@
 
 import typer
 
-from console import criteria, criteria_versions, dead, demo, do, doctor, ingest, kpi, replay, sql, status
+from console import (
+    criteria,
+    criteria_rejudge,
+    criteria_versions,
+    dead,
+    demo,
+    do,
+    doctor,
+    ingest,
+    kpi,
+    replay,
+    sql,
+    status,
+)
 
 app = typer.Typer(
     name="qingling",
@@ -17,6 +30,7 @@ app.command("replay")(replay.replay)
 criteria.app.command("publish")(criteria_versions.publish)
 criteria.app.command("published")(criteria_versions.list_published)
 criteria.app.command("withdraw")(criteria_versions.take_back)
+criteria.app.command("rejudge")(criteria_rejudge.rejudge)
 app.add_typer(criteria.app, name="criteria")
 app.add_typer(kpi.app, name="kpi")
 app.command("sql")(sql.sql)
