@@ -18,6 +18,7 @@ from schemas.hazards import Finding
 from schemas.registry import Site
 from streams.decode import Found, Record
 from streams.findings import FindingJudge
+from streams.lexicon import terms
 
 
 def findings() -> list[Found]:
@@ -40,6 +41,7 @@ def cpu(work: Callable[[], object]) -> float:
 def judge_all(catalogue: Catalogue, items: list[Found], rounds: int) -> None:
     judge = FindingJudge(Site(site_id="bench"), {}, catalogue)
     for _ in range(rounds):
+        terms.cache_clear()  # a new round is new findings
         for item in items:
             judge.judge(item)
 

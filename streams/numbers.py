@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 FILE = Path(__file__).with_name("units.yaml")
+STRICTLY = 1e-6  # 不足1% is less than 1
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "俩": 2, "仨": 3, "半": 0.5}
 _POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10000}
 _ARABIC = r"\d+(?:,\d{3})*(?:[.点]\d+)?(?:[×x*]10\^?\d+)?"
@@ -104,7 +105,7 @@ def _read(match: re.Match[str], text: str, earlier: list[Number]) -> Number | No
     said = match["before"] or match["after"] or ""
     least, most = low, value
     if said in _STRICT_LESS:
-        least = float("-inf")
+        least, most = float("-inf"), value * (1 - STRICTLY)
     elif said in _STRICT_MORE or match["after"] == "多" or match["some"]:
         most = float("inf")
     before = text[max(0, start - 12) : start]

@@ -116,13 +116,14 @@ class Index:
             at += len(entry.sentences)
         self._count, self._columns = count, column
         self._starts = np.array(starts, np.intp)
-        self._owner = np.repeat(np.arange(count), [len(e.sentences) for e in entries])
+        self._sizes = np.array([len(entry.sentences) for entry in entries], np.intp)
         self._postings = {
-            term: (np.array([c for c, _ in each], np.intp), np.array([v for _, v in each], np.float64))
+            term: (
+                self._weights[term], np.array([c for c, _ in each], np.intp), np.array([v for _, v in each], np.float64)
+            )  # fmt: skip
             for term, each in columns.items()
         }
         self._keywords: dict[str, list[tuple[str, int, float]]] = {}
-        self._key_weight = np.zeros(count)
         self._index_keywords(entries)
 
     def _put(self, columns: dict[str, list[tuple[int, float]]], column: int, sentence: Terms) -> None:
@@ -143,29 +144,38 @@ class Index:
     def likeness(self, sentence: Folded, place: Folded | None = None) -> Likeness:
         """How like every clause is to `sentence`, said of `place`."""
         asked = terms(sentence)
-        weighted = {term: self._weights.get(term, self._unseen) * n for term, n in asked.items()}
-        whole = math.sqrt(sum(w * w for w in weighted.values())) or 1.0
-        reach = sum(weighted.values()) or 1.0
-        known = sum(w for term, w in weighted.items() if term in self._weights)
-        own = dict(weighted)
-        if place is not None:
-            for term, n in terms(place).items():
-                if term in self._weights and term not in asked:
-                    weighted[term] = self._weights[term] * n * PLACE
+        own: dict[str, float] = {}
+        found: list[tuple[NDArray[np.intp], Floats]] = []
+        weights: list[float] = []
+        reach = known = squares = 0.0
+        for term, times in asked.items():
+            posting = self._postings.get(term)
+            weight = own[term] = (self._unseen if posting is None else posting[0]) * times
+            reach += weight
+            squares += weight * weight
+            if posting is not None:
+                known += weight
+                weights.append(weight)
+                found.append(posting[1:])
         if not known:
             nothing = np.zeros(self._count)
-            return Likeness(nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach)
-        postings = self._postings
-        found = [(postings[t], w) for t, w in weighted.items() if t in postings]
-        columns = np.concatenate([columns for (columns, _), _ in found])
-        values = np.concatenate([values for (_, values), _ in found])
-        values *= np.repeat(np.array([w for _, w in found]), [len(columns) for (columns, _), _ in found])
+            return Likeness(nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach or 1.0)
+        if place is not None:
+            for term, times in terms(place).items():
+                posting = self._postings.get(term)
+                if posting is not None and term not in asked:
+                    weights.append(posting[0] * times * PLACE)
+                    found.append(posting[1:])
+        whole = math.sqrt(squares)
+        columns = np.concatenate([columns for columns, _ in found])
+        values = np.concatenate([values for _, values in found])
+        values *= np.repeat(np.array(weights), [len(columns) for columns, _ in found])
         sums = np.bincount(columns, values, self._columns)
         bag = sums[: self._count] / reach
         cosines = sums[self._count :] / whole
         sentences = cosines[: self._ordinary - self._count]
         near = np.maximum.reduceat(sentences, self._starts)
-        rest = np.where(sentences == near[self._owner], 0.0, sentences)
+        rest = np.where(sentences == np.repeat(near, self._sizes), 0.0, sentences)
         second = np.maximum.reduceat(rest, self._starts)
         ordinary = cosines[self._ordinary - self._count :]
         return Likeness(

@@ -1,0 +1,92 @@
+"""Sentences of inspectors against the lists in force: which clause, how sure, and why."""
+
+import datetime as dt
+
+import pytest
+
+from schemas.criteria import load_catalogue
+from schemas.terms import Verdict
+from streams.calibration import calibration
+from streams.matching import Answer, matcher
+from streams.telling import told
+
+CATALOGUE = load_catalogue()
+LATE = dt.date(2026, 10, 8)
+
+
+def judged(text: str, industry: str = "coal", place: str = "", day: dt.date = LATE) -> tuple[Answer, ...]:
+    return matcher(CATALOGUE.in_force(industry, day, general=True), industry).judge(text, place)
+
+
+def first(text: str, industry: str = "coal", day: dt.date = LATE) -> Answer:
+    return judged(text, industry, day=day)[0]
+
+
+def test_a_plain_sentence_is_major_with_candidates_in_order() -> None:
+    answer = first("3305综采面甲烷1.4%，采煤机还在割煤")
+    assert (answer.verdict, answer.clause and answer.clause.id) == (Verdict.MAJOR, "COAL21-5-2")
+    scores = [score for _, score in answer.candidates]
+    assert scores == sorted(scores, reverse=True) and scores[0] >= calibration().major
+
+
+@pytest.mark.parametrize("number", ["0.9%", "9‰", "0.99%"])
+def test_a_number_on_the_other_side_rules_the_clause_out_and_says_so(number: str) -> None:
+    answers = judged(f"3305综采面甲烷{number}，采煤机还在割煤")
+    assert answers[0].verdict is not Verdict.MAJOR
+    zh, en = told(answers, CATALOGUE)
+    assert "数值不在该条范围" in zh and "on the other side" in en
+
+
+def test_a_number_that_is_needed_and_not_given_is_named() -> None:
+    answer = first("3305综采面瓦斯超限，采煤机还在割煤，没有停电")
+    assert answer.verdict is Verdict.NEEDS_REVIEW and answer.lacking
+
+
+def test_what_was_put_right_is_no_hazard() -> None:
+    assert first("主扇因故停运，已停电停产撤人").verdict in (Verdict.NONE, Verdict.GENERAL)
+
+
+@pytest.mark.parametrize("text", ["灭火器压力不足两具", "牌板脱落", "操作台卫生差、工具乱放", "护栏油漆剥落锈蚀"])
+@pytest.mark.parametrize("industry", ["coal", "chemical", "construction", "industry-trade"])
+def test_ordinary_hazards_are_general_everywhere(text: str, industry: str) -> None:
+    assert {a.verdict for a in judged(text, industry)} == {Verdict.GENERAL}
+
+
+def test_the_issues_of_a_line_are_answered_each_for_itself() -> None:
+    answers = judged("照明灯坏2盏；主扇没有备用，只有一台；3305面甲烷1.3%采煤机还在割煤")
+    majors = {a.clause.id for a in answers if a.verdict is Verdict.MAJOR and a.clause}
+    assert majors == {"COAL21-8-2", "COAL21-5-2"} and answers[-1].verdict is Verdict.GENERAL
+
+
+def test_the_list_of_the_day_is_asked() -> None:
+    text = "主扇没有备用，只有一台在转"
+    assert first(text, day=dt.date(2026, 6, 30)).clause.id == "COAL4-8-2"  # type: ignore[union-attr]
+    assert first(text, day=dt.date(2026, 7, 1)).clause.id == "COAL21-8-2"  # type: ignore[union-attr]
+
+
+def test_a_clause_of_low_confidence_is_for_review_only() -> None:
+    low = {c.id for c in CATALOGUE.clauses.values() if c.confidence == "low"}
+    answers = [first(c.phrasings[0], c.industry) for c in CATALOGUE.clauses.values() if c.id in low and c.phrasings]
+    assert answers and not any(a.verdict is Verdict.MAJOR and a.clause and a.clause.id in low for a in answers)
+
+
+def test_words_nobody_knows_need_a_person() -> None:
+    answer = first("zzz qqq")
+    assert answer.verdict is Verdict.NEEDS_REVIEW and not answer.candidates
+
+
+def test_the_same_words_give_the_same_answer() -> None:
+    one, other = first("局扇单电源，无双风机"), first("局扇单电源，无双风机")
+    assert one.named == other.named and one.score == other.score
+
+
+def test_what_facts_refute_is_left_out() -> None:
+    clauses = CATALOGUE.in_force("coal", LATE, general=True)
+    answers = matcher(clauses, "coal").judge("主扇没有备用，只有一台", without={"COAL21-8-2"})
+    assert all(clause_id != "COAL21-8-2" for a in answers for clause_id, _ in a.named)
+
+
+@pytest.mark.parametrize("text", ["", "。", "，；、", "1.", "①②③", "9" * 400, "瓦斯" * 500, "(((", "\x00", "一、二、三、"])
+def test_nothing_written_breaks_the_judge(text: str) -> None:
+    for answer in judged(text):
+        told([answer], CATALOGUE)
