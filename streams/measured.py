@@ -158,7 +158,7 @@ def stated(text: str, found: Sequence[Number]) -> tuple[Stated, ...]:
             continue
         thing = min(things, key=lambda n: (abs(n.start - norm.start), n.start))
         ceiling = norm.ceiling if norm.ceiling is not None else _direction(text, thing, norm)
-        if ceiling is None:
+        if ceiling is None or norm.dimension == "wind":  # 级 is a grade of many things
             continue
         ratio = thing.value / norm.value
         within = thing.most <= norm.value if ceiling else thing.least >= norm.value
@@ -170,6 +170,8 @@ def _direction(text: str, thing: Number, norm: Number) -> bool | None:
     """Whether the norm is a ceiling (True) or a floor (False), by the words about the quantity."""
     if _SHORT.search(text[max(0, thing.start - 8) : thing.start]):
         return False
+    if "超过" in text[max(0, norm.start - 10) : norm.start]:
+        return True
     words = text[max(0, min(thing.start, norm.start) - 14) : max(thing.end, norm.end)]
     if any(word in words for word in _CEILINGS):
         return True
