@@ -2,7 +2,7 @@
 
 Learns from the catalogue's own sentences (cases, asked of an index that has not seen them; what they say of an industry
 is nothing of another's list), from ordinary hazards (every second one, the index knowing the others) and from the tune
-part of tests/findings; the held-out part is dropped while it is read. Two models: what orders the candidates of a sentence (a
+is nothing of another list), from ordinary hazards (every second, the index knowing the others) and from the tune
 conditional logit over the first ones), and whether the first is right and its hazard there (logistic). Both are ridge
 regressions by Newton's method.
 """
@@ -33,7 +33,7 @@ ROUNDS = 3  # the order decides which candidate comes first, so both models are 
 FALSE_MAJOR = 0.05
 STRANGERS = 3  # industries that an ordinary hazard is asked of
 LATE = dt.date(2026, 12, 1)  # every current list binds
-ALIKE = 0.5  # a stranger's sentence this near to a clause may mean the same there (hot work, permits): it teaches nothing
+ALIKE = 0.5  # a stranger's sentence this near to a clause may mean the same there (hot work): it teaches nothing
 LEAST_MAJOR, MOST_MAJOR = 0.5, 0.85
 Floats = NDArray[np.float64]
 

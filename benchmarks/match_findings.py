@@ -1,6 +1,6 @@
 """Speed of judging findings: `python -m benchmarks.match_findings [--rounds N]`.
 
-CPU seconds per 1,000 findings of the tune part (judged as the stream does, from the finding to the why), the ratio to the
+CPU seconds per 1,000 findings of the tune part (judged as the stream does), the ratio to the
 word-overlap ranking it took over from, and what loading costs. One process, one core.
 """
 

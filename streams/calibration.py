@@ -20,14 +20,15 @@ ORDER = (
 # What tells whether the first candidate is right and the hazard there.
 SURE = (
     "bias", "order", "margin", "bag", "near", "cover", "alike", "known", "ordinary", "ordinary_gap", "keys",
-    "number_met", "number_missing", "number_broken", "exempt", "passed_over", "within", "beyond", "other_list", "defect",
+    "number_met", "number_missing", "number_broken", "exempt", "passed_over", "within", "beyond", "other_list",
+    "defect",
     "working", "cured", "calm", "doubt", "general", "short",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """`order`, `sure`: coefficients by feature. From `major` on a finding is major; below `review` it is of no clause."""
+    """`order`, `sure`: coefficients by feature. From `major` on a finding is major, below `review` of no clause."""
 
     order: Mapping[str, float]
     sure: Mapping[str, float]

@@ -1,4 +1,4 @@
-"""A sentence's numbers held against the limits of a clause, and against the limits that the sentence itself states. Pure."""
+"""A sentence's numbers held against the limits of a clause, and against the norms it states itself. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ _SIGNS = {">": ">", ">=": "≥", "<": "<", "<=": "≤", "==": "="}
 _NORMS = ("定员", "限员", "核定", "设计", "需风量", "核载", "限量", "定量")
 # Quantities that must reach what the design says, and those that must not pass it; of others nothing is known.
 _FLOORS = (
-    "干滩", "滩", "调洪", "风量", "间距", "距离", "宽", "埋深", "厚", "安全系数", "水封", "标高", "超高", "流量", "回路",
-    "风速", "坝顶", "套管", "台数",
+    "干滩", "滩", "调洪", "风量", "间距", "距离", "宽", "埋深", "厚", "安全系数", "水封", "标高", "超高", "流量",
+    "回路",     "风速", "坝顶", "套管", "台数",
 )  # fmt: skip
 _CEILINGS = (
-    "分层厚", "浓度", "瓦斯", "压力", "温度", "角", "坡", "人", "台阶高", "产量", "速率", "含水", "荷载", "药量", "称量", "重量",
-    "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量",
+    "分层厚", "浓度", "瓦斯", "压力", "温度", "角", "坡", "人", "台阶高", "产量", "速率", "含水", "荷载", "药量",
+    "称量", "重量",     "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量",
 )  # fmt: skip
 _SHORT = re.compile(r"(?:只|仅|才|不足|不到|不够)[^\d,]{0,3}$")
 

@@ -65,7 +65,8 @@ def _pattern() -> re.Pattern[str]:
         rf"(?P<before>{_MORE}|{_LESS})?(?:约|近|大概|为|了)?"
         rf"(?:(?P<low>{_ARABIC})(?:{bound})?[-~—至到](?={_ARABIC}))?"
         rf"(?:(?P<arabic>{_ARABIC})|(?P<spoken>{_CHINESE}点[零一二三四五六七八九]+)|(?P<chinese>{_CHINESE}))"
-        rf"(?P<some>多|来|几|余)? ?(?P<unit>{bound})?(?P<half>(?<=[米年天月])半|(?<=米)[一二三四五六七八九](?![天夜个台]))?"
+        rf"(?P<some>多|来|几|余)? ?(?P<unit>{bound})?"
+        rf"(?P<half>(?<=[米年天月])半|(?<=米)[一二三四五六七八九](?![天夜个台]))?"
         rf"(?P<after>以上|以下|以内|多)?"
     )
 

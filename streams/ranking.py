@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index knows of one clause: folded sentences for the nearest one, the weighted bag and the text of all."""
+    """What the index knows of one clause: folded sentences for the nearest one, the weighted bag and text of all."""
 
     sentences: tuple[Terms, ...]
     bag: Terms
@@ -100,7 +100,7 @@ class Index:
         for number, (entry, size) in enumerate(zip(entries, sizes, strict=True)):
             norm = K1 * (1 - B + B * size / mean)
             for term, times in entry.bag.items():
-                columns.setdefault(term, []).append((number, times / (times + norm)))  # its weight comes with the question
+                columns.setdefault(term, []).append((number, times / (times + norm)))
         starts = []
         column = count
         for sentence in (s for entry in entries for s in entry.sentences):
@@ -119,8 +119,10 @@ class Index:
         self._sizes = np.array([len(entry.sentences) for entry in entries], np.intp)
         self._postings = {
             term: (
-                self._weights[term], np.array([c for c, _ in each], np.intp), np.array([v for _, v in each], np.float64)
-            )  # fmt: skip
+                self._weights[term],
+                np.array([c for c, _ in each], np.intp),
+                np.array([v for _, v in each], np.float64),
+            )
             for term, each in columns.items()
         }
         self._keywords: dict[str, list[tuple[str, int, float]]] = {}

@@ -66,7 +66,7 @@ def test_a_word_with_two_canonical_forms_is_refused(tmp_path: Path) -> None:
 def test_a_broken_pattern_is_refused_by_name(tmp_path: Path) -> None:
     text = FILE.read_text("utf-8").replace("  doubt:\n", "  doubt:\n    - '(未'\n", 1)
     (tmp_path / "lexicon.yaml").write_text(text, "utf-8")
-    with pytest.raises(LexiconError, match="cues.doubt"):
+    with pytest.raises(LexiconError, match=r"cues\.doubt"):
         read_lexicon(tmp_path / "lexicon.yaml")
 
 

@@ -86,7 +86,7 @@ def test_what_facts_refute_is_left_out() -> None:
     assert all(clause_id != "COAL21-8-2" for a in answers for clause_id, _ in a.named)
 
 
-@pytest.mark.parametrize("text", ["", "。", "，；、", "1.", "①②③", "9" * 400, "瓦斯" * 500, "(((", "\x00", "一、二、三、"])
+@pytest.mark.parametrize("text", ["", "。", "，；、", "1.", "①②③", "9" * 400, "瓦斯" * 500, "(((", "\x00", "一、二、"])
 def test_nothing_written_breaks_the_judge(text: str) -> None:
     for answer in judged(text):
         told([answer], CATALOGUE)
