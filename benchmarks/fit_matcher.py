@@ -2,7 +2,7 @@
 
 Learns from the catalogue's own sentences (cases, asked of an index that has not seen them; what they say of an industry
 is nothing of another's list), from ordinary hazards (every second one, the index knowing the others) and from the tune
-is nothing of another list), from ordinary hazards (every second, the index knowing the others) and from the tune
+part of tests/findings; the held-out part is dropped while it is read. Two models: what orders the candidates (a
 conditional logit over the first ones), and whether the first is right and its hazard there (logistic). Both are ridge
 regressions by Newton's method.
 """
