@@ -22,7 +22,7 @@ from streams.lexicon import terms
 
 
 def findings() -> list[Found]:
-    found = []
+    found: list[Found] = []
     for label in labelled("tune"):
         raw = {name: value for name, value in label.items() if name not in LABELS}
         if raw.get("criterion_ref") or raw.get("facts"):

@@ -12,10 +12,10 @@ import yaml
 from schemas.clauses import Clause
 from schemas.vocabulary import vocabulary
 from streams.calibration import SURE, Calibration
-from streams.lexicon import CUES, Folded, lexicon
+from streams.lexicon import CUES, Folded, lexicon, terms
 from streams.measured import Bound, Reading, Side, bound_of, excludes, held_against, stated
 from streams.numbers import Number, numbers
-from streams.ranking import Entry, Index, Likeness, Terms, entry_of, terms
+from streams.ranking import Entry, Index, Likeness, Terms, entry_of
 
 ORDINARY = Path(__file__).with_name("ordinary.yaml")
 LOOKED_AT = 5  # candidates whose numbers and exemptions are read
