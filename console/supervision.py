@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from streams.childhood import die_with
+from streams.childhood import die_with, stop
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,7 @@ def supervised(folder: Path, programs: Sequence[Program], environment: dict[str,
     try:
         yield Supervisor(_connect(socket, process), process)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, 30)
         shutil.rmtree(sockets, ignore_errors=True)
 
 

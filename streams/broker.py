@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from streams.childhood import die_with
+from streams.childhood import die_with, stop
 
 LOOPBACK = "127.0.0.1"
 MEMORY_LIMIT = 6 << 30  # address space of the embedded broker, bytes: it keeps everything in memory
@@ -161,12 +161,7 @@ def _child(kind: str, command: list[str], folder: Path, port: int, limit: int = 
         (folder / "broker.json").write_text(json.dumps(asdict(broker)), "utf-8")
         yield broker
     finally:
-        child.send_signal(signal.SIGTERM)
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        stop(child, 10)
         (folder / "broker.json").unlink(missing_ok=True)
 
 

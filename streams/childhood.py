@@ -6,6 +6,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 
 _PR_SET_PDEATHSIG = 1
@@ -21,6 +22,16 @@ def die_with(parent_pid: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent_pid:
         os._exit(0)
+
+
+def stop(child: "subprocess.Popen[bytes]", patience_s: float) -> None:
+    """SIGTERM, and SIGKILL if the child has not ended within `patience_s`; returns when it is gone."""
+    child.terminate()
+    try:
+        child.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def main() -> None:
