@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond Python, on Debian or Ubuntu: Chromium and a Chinese font (board in a real
-# browser), Mosquitto (MQTT), Java and Maven, the jars of Apache Kafka. What is there already is left alone.
-# Exit codes: 0 all there, 3 no root and no sudo, 4 apt failed, 5 Kafka's jars failed.
+# browser), Mosquitto (MQTT), Java and Maven, the jars of Apache Kafka, Spark. What is there already is left alone.
+# Exit codes: 0 all there, 3 no root and no sudo, 4 apt failed, 5 Kafka's jars failed, 6 Spark failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,3 +31,4 @@ else
 fi
 
 scripts/kafka_jars.sh || exit 5
+scripts/spark.sh || exit 6

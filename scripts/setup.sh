@@ -17,8 +17,10 @@ if [[ ! -x .venv/bin/python ]]; then
   "$python" -m venv .venv
 fi
 rm -f "$stamp"
-# --no-deps: the lock is whole, and pip's own resolver trips over a package that is wanted with and without an extra
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+# --no-deps: the lock is whole, and pip's own resolver trips over a package that is wanted with and without an extra.
+# Spark is half a gigabyte that only its parity test needs: scripts/spark.sh brings it, from the same lock.
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+  -r <(awk '/^[a-z0-9]/ {take = !/^(pyspark|py4j)==/} take' requirements.lock)
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 .venv/bin/python -m pip check --quiet || .venv/bin/python -m pip check
 printf '%s\n' "$want" >"$stamp"
