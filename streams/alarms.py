@@ -129,6 +129,10 @@ class SiteAlarms:
             self._changed[key] = alarm
         return events
 
+    def on_tick(self, now_us: int) -> list[Event]:
+        """What is due by the step's `now`, and would not come from any input. Nothing due: nothing changes."""
+        return []
+
     def on_command(self, item: Asked) -> list[Event] | Refusal:
         """`acknowledge` or `comment`. Roles, and commands sent again, are the step's business."""
         command = item.command

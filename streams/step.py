@@ -169,12 +169,21 @@ class PartitionState:
         process.configure(context)
         return process
 
+    def wake(self, context: Context) -> list[SiteProcess]:
+        """Every site of the partition that the registry knows, those restored and not heard since among them."""
+        stored = {*self.stored_alarms, *self.stored_hazards, *self.stored_memories}
+        for site_id in sorted(stored & context.registry.sites.keys()):
+            self.site(site_id, context)
+        return [self.sites[site_id] for site_id in sorted(self.sites)]
+
 
 def run_step(state: PartitionState, records: Sequence[Record], now_us: int, context: Context) -> Emitted:
-    """Absorb `records` (one partition, contiguous per topic, nothing absorbed before) at the step's `now`."""
+    """Absorb `records` (one partition, contiguous per topic, nothing absorbed before) at the step's `now`.
+
+    Then every site's timers are asked what is due. Without records that is all (a tick); a tick that changed nothing
+    is empty, has no step record and leaves no trace.
+    """
     out = Emitted()
-    if not records:
-        return out
     number = state.step + 1
     now = from_us(now_us)
     touched: dict[str, SiteProcess] = {}
@@ -200,6 +209,11 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
             log.exception("input %s was not absorbed", record.coordinate)
             broken = Refused("", f"not absorbed: {type(error).__name__}: {error}")
             out.refused.append((letter(record, broken, now_us, site_id), record))
+    for process in state.wake(context):
+        if _tick(process, now_us, out):
+            touched[process.site_id] = process
+    if not records and not touched:
+        return out
     for process in touched.values():
         out.alarm_states += process.alarms.take_changed(number)
         out.hazard_states += process.hazards.take_changed(number)
@@ -207,6 +221,20 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
     out.record = _step_record(state, records, number, now, context)
     state.step, state.completed, state.absorbed = number, number, dict(out.record.absorbed)
     return out
+
+
+def _tick(process: SiteProcess, now_us: int, out: Emitted) -> bool:
+    """What is due by `now_us`; whether anything was. Timers name their own due time, so it matters not who asks when.
+
+    A timer that breaks must not stop the stream, as an input must not; it is asked again at the next step.
+    """
+    try:
+        events = process.alarms.on_tick(now_us)
+    except Exception:
+        log.exception("timers of site %s", process.site_id)
+        return False
+    out.events += events
+    return bool(events)
 
 
 def _unknown_site(item: Input, site_id: str, now: dt.datetime, state: PartitionState, out: Emitted) -> None:
