@@ -129,7 +129,7 @@ class SiteAlarms:
             self._changed[key] = alarm
         return events
 
-    def on_tick(self, now_us: int) -> list[Event]:
+    def on_tick(self, now_us: int) -> list[Event]:  # noqa: ARG002 - shelves and silence come with their own commits
         """What is due by the step's `now`, and would not come from any input. Nothing due: nothing changes."""
         return []
 
