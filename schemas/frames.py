@@ -2,7 +2,8 @@
 
 Columns: sensor_id (dictionary<int32, utf8>), occurred_at (timestamp µs UTC), value (float64, the sensor's unit;
 NaN = no value), quality (uint8 bits of terms.Quality). Headers: site_id, schema_version, source, received_at (µs),
-frame_id, registry_offset (the highest `registry.sensors` offset the frame relies on, -1 = none).
+frame_id, registry_offset (the highest `registry.sensors` offset the frame relies on, -1 = none), and of readings that
+came in a file raw_file and raw_sha256.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,8 +36,11 @@ class FrameHeader:
     received_at_us: int
     registry_offset: int = -1
     schema_version: int = SCHEMA_VERSION
+    raw_file: str = ""
+    raw_sha256: str = ""
 
     def encode(self) -> list[tuple[str, bytes]]:
+        raw = [("raw_file", self.raw_file.encode()), ("raw_sha256", self.raw_sha256.encode())] if self.raw_file else []
         return [
             ("site_id", self.site_id.encode()),
             ("frame_id", self.frame_id.encode()),
@@ -44,6 +48,7 @@ class FrameHeader:
             ("received_at", str(self.received_at_us).encode()),
             ("registry_offset", str(self.registry_offset).encode()),
             ("schema_version", str(self.schema_version).encode()),
+            *raw,
         ]
 
     @classmethod
@@ -54,7 +59,8 @@ class FrameHeader:
             header = cls(
                 site_id=found["site_id"], frame_id=found["frame_id"], source=found["source"],
                 received_at_us=int(found["received_at"]), registry_offset=int(found.get("registry_offset", "-1")),
-                schema_version=int(found["schema_version"]),
+                schema_version=int(found["schema_version"]), raw_file=found.get("raw_file", ""),
+                raw_sha256=found.get("raw_sha256", ""),
             )  # fmt: skip
         except KeyError as error:
             raise Refused(f"header {error.args[0]}", "missing") from None

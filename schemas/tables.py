@@ -75,6 +75,8 @@ READINGS = pa.schema(
         pa.field("quality", pa.uint8(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
         pa.field("received_at", STAMP, nullable=False),
+        pa.field("raw_file", pa.string()),  # null: they came in no file
+        pa.field("raw_sha256", pa.string()),
         pa.field("day", pa.date32(), nullable=False),  # Asia/Shanghai day of occurred_at
     ]
 )

@@ -62,11 +62,11 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
     lengths = np.array([frame.batch.num_rows for frame in frames])
     which = pa.array(np.repeat(np.arange(len(frames), dtype="int32"), lengths))
 
-    def text(values: list[str]) -> pa.DictionaryArray:
-        distinct = list(dict.fromkeys(values))
-        place = {value: i for i, value in enumerate(distinct)}
-        codes = np.array([place[value] for value in values], "int32")
-        return pa.DictionaryArray.from_arrays(pa.array(np.repeat(codes, lengths)), pa.array(distinct, pa.string()))
+    def text(values: Sequence[str | None]) -> pa.DictionaryArray:
+        distinct = list(dict.fromkeys(value for value in values if value is not None))
+        place: dict[str | None, int] = {value: i for i, value in enumerate(distinct)}
+        codes = np.repeat(np.array([place.get(value, -1) for value in values], "int32"), lengths)
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(distinct, pa.string()))
 
     def each(values: list[int], kind: pa.DataType) -> pa.Array:
         return pa.array(np.array(values, "int64")).cast(kind).take(which)
@@ -90,6 +90,8 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
         "quality": pa.chunked_array([batch.column(3) for batch in batches]),
         "source": text([header.source for header in headers]),
         "received_at": each([header.received_at_us for header in headers], STAMP),
+        "raw_file": text([header.raw_file or None for header in headers]),
+        "raw_sha256": text([header.raw_sha256 or None for header in headers]),
         "day": shanghai_days(times),
     }
     return pa.table(columns).unify_dictionaries().combine_chunks()

@@ -38,6 +38,16 @@ def test_readings_of_several_frames_in_one_table():
     assert {*plain["partition"].to_pylist()} == {3}
 
 
+def test_a_frame_that_came_in_a_file_tells_which():
+    bare = frame(0, [NOW])
+    value = encode_frame(make_batch(["m"], [NOW], [1.0], [0]))
+    header = FrameHeader("s", "f1", "mtt1201", NOW, raw_file="m_CDSS_1.txt", raw_sha256="ab" * 32)
+    filed = Record("log", "telemetry.frames", 3, 1, b"s", value, header.encode(), NOW)
+    plain = frame_rows(sort_frames([bare, filed]).frames).cast(READINGS)
+    assert plain["raw_file"].to_pylist() == [None, "m_CDSS_1.txt"]
+    assert plain["raw_sha256"].to_pylist() == [None, "ab" * 32]
+
+
 @pytest.mark.parametrize(
     ("utc", "day"),
     [

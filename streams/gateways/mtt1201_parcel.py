@@ -66,7 +66,10 @@ def _values(text: Text, now_us: int, registry_offset: int, source: str) -> Parce
     site = text.header.mine
     frames = []
     for n, batch in enumerate(found.batches(READINGS_PER_FRAME)):
-        header = FrameHeader(site, frame_id(site, text.sha256, n), source, now_us, registry_offset)
+        header = FrameHeader(
+            site, frame_id(site, text.sha256, n), source, now_us, registry_offset, raw_file=text.name,
+            raw_sha256=text.sha256,
+        )  # fmt: skip
         frames.append(to_site("telemetry.frames", site, encode_frame(batch), header.encode()))
     return Parcel(site, tuple(frames), letters=letters, frames=len(frames), readings=len(found))
 
