@@ -24,8 +24,8 @@ FRAME_SCHEMA = pa.schema(
         pa.field("quality", pa.uint8(), nullable=False),
     ]
 )
-_WRITE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)  # as _READ: 28 times cheaper
-_READ = pa.ipc.IpcReadOptions(use_threads=False)  # 5-7 times cheaper for small frames than Arrow's thread pool
+_WRITE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)  # as READ_OPTIONS: 28 times cheaper
+READ_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)  # 5-7 times cheaper for small frames than Arrow's thread pool
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,41 @@ def make_batch(
 
 
 def encode_frame(batch: pa.RecordBatch) -> bytes:
-    """`batch` (FRAME_SCHEMA) as an Arrow IPC stream."""
+    """`batch` (FRAME_SCHEMA, then what nullable columns there are) as an Arrow IPC stream."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, FRAME_SCHEMA, options=_WRITE) as writer:
+    with pa.ipc.new_stream(sink, batch.schema, options=_WRITE) as writer:
         writer.write_batch(batch)
     return sink.getvalue().to_pybytes()
 
 
-def decode_frame(raw: bytes) -> pa.RecordBatch:
-    """The one record batch of a frame's bytes. Raises Refused if it is no Arrow stream or has another schema."""
+def readable(schema: pa.Schema) -> bool:
+    """Whether a frame has the columns of FRAME_SCHEMA first; nullable ones may follow (docs/decisions/0024)."""
+    count = len(FRAME_SCHEMA)
+    if len(schema) == count:
+        return bool(schema.equals(FRAME_SCHEMA))
+    own = pa.schema([schema.field(i) for i in range(min(count, len(schema)))])
+    return bool(own.equals(FRAME_SCHEMA)) and all(schema.field(i).nullable for i in range(count, len(schema)))
+
+
+def decode_frame(raw: bytes, *, later_columns: bool = False) -> pa.RecordBatch:
+    """The one record batch of a frame's bytes; columns after those of FRAME_SCHEMA only if `later_columns`.
+
+    Raises Refused if it is no Arrow stream, has another schema, or holds more than one batch.
+    """
     try:
-        reader = pa.ipc.open_stream(raw, options=_READ)
-        if not reader.schema.equals(FRAME_SCHEMA):
-            raise Refused("schema", f"columns are {', '.join(reader.schema.names)}, not those of a frame")
+        reader = pa.ipc.open_stream(raw, options=READ_OPTIONS)
+        if not readable(reader.schema):
+            raise Refused("schema", f"columns are {_named(reader.schema)}, not those of a frame")
         batch = reader.read_next_batch()
         batch.validate(full=True)
+        if next(iter(reader), None) is not None:
+            raise Refused("", "more than one record batch in a frame")
     except (pa.ArrowException, OSError, StopIteration) as error:
         raise Refused("", f"not an Arrow IPC stream: {error}") from None
-    return batch
+    if later_columns or batch.num_columns == len(FRAME_SCHEMA):
+        return batch
+    return batch.select(FRAME_SCHEMA.names)
+
+
+def _named(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}{'' if field.nullable else ' not null'}" for field in schema)

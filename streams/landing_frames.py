@@ -1,16 +1,20 @@
 """Frames → rows of the readings table. Pure; columns are built per batch of frames, never per reading."""
 
-from collections.abc import Container, Iterable, Sequence
+import datetime as dt
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from schemas.frame_runs import decode_frames
+from schemas.frames import FRAME_SCHEMA, FrameHeader
 from schemas.model import Refused
 from schemas.tables import READINGS, STAMP
 from streams.admission import Refusals, letter, split_absurd, times_us
-from streams.decode import Frame, Record, decode
+from streams.decode import AHEAD_US, EARLIEST_US, Frame, Record, decode
+from streams.landing_columns import later_columns, unfit
 
 _SHANGHAI_US = 8 * 3_600_000_000  # Asia/Shanghai has had no daylight saving time since 1991
 _DAY_US = 86_400_000_000
@@ -25,51 +29,80 @@ class Sorted:
     doubles: list[Record] = field(default_factory=list)
 
 
-def sort_frames(records: Iterable[Record], landed: Container[str] = ()) -> Sorted:
+def sort_frames(
+    records: Sequence[Record], landed: Container[str] = (), columns: Mapping[str, pa.DataType] | None = None
+) -> Sorted:
     """Decode `records`; a frame_id in `landed`, or met twice here, is a double and lands no second time.
 
-    Readings dated absurdly are refused, the rest of their frame lands and keeps its row numbers.
+    Readings dated absurdly are refused, the rest of their frame lands and keeps its row numbers. `columns` are those
+    of the lake's table: a frame with a column of another type is refused.
     """
-    result, here = Sorted(), set[str]()
-    for record in records:
+    result, here, known = Sorted(), set[str](), dict(columns or {})
+    for record, batch in zip(records, decode_frames([record.value or b"" for record in records]), strict=True):
         try:
-            frame = _frame(record)
+            header = _header(record)
+            if isinstance(batch, Refused):
+                decode(record)  # refuses with the words that processing uses
+                raise batch
+            unfit(batch, known)
         except Refused as refused:
             result.refusals.append((letter(record, refused, record.timestamp_us), record))
             continue
-        if frame.header.frame_id in here or frame.header.frame_id in landed:
+        if header.frame_id in here or header.frame_id in landed:
             result.doubles.append(record)
             continue
-        here.add(frame.header.frame_id)
-        kept, refusals = split_absurd(frame, record.timestamp_us)
+        here.add(header.frame_id)
+        result.frames.append(Frame(record, header, batch))
+    for index in _absurd(result.frames):
+        frame, refusals = split_absurd(result.frames[index], result.frames[index].record.timestamp_us)
         result.refusals += refusals
-        result.frames.append(kept)  # even if empty: its frame_id is landed
+        result.frames[index] = frame  # even if nothing is left: its frame_id is landed
     return result
 
 
-def _frame(record: Record) -> Frame:
-    frame = decode(record)
-    if not isinstance(frame, Frame):
-        raise Refused("topic", f"{record.topic} carries no frames")
-    return frame
+def _header(record: Record) -> FrameHeader:
+    header, stamp = FrameHeader.decode(record.headers), record.timestamp_us
+    if header.received_at_us < EARLIEST_US or (stamp and header.received_at_us > stamp + AHEAD_US):
+        decode(record)
+        raise Refused("header received_at", f"{header.received_at_us} µs is absurd")
+    return header
+
+
+def _absurd(frames: Sequence[Frame]) -> list[int]:
+    """Which frames have a reading dated before 2000 or more than ten minutes after it was received."""
+    filled = [index for index, frame in enumerate(frames) if frame.batch.num_rows]
+    if not filled:
+        return []
+    times = [times_us(frames[index].batch) for index in filled]
+    starts = np.cumsum([0, *(part.size for part in times[:-1])])
+    joined = np.concatenate(times)
+    latest = np.array([frames[index].header.received_at_us + AHEAD_US for index in filled])
+    bad = (np.minimum.reduceat(joined, starts) < EARLIEST_US) | (np.maximum.reduceat(joined, starts) > latest)
+    return [filled[place] for place in np.flatnonzero(bad)]
 
 
 def frame_rows(frames: Sequence[Frame]) -> pa.Table:
-    """The readings of `frames` with the columns of READINGS; texts are dictionary-encoded."""
+    """The readings of `frames`: the columns of READINGS and later ones; texts and the day are dictionary-encoded."""
     frames = [frame for frame in frames if frame.batch.num_rows]
     if not frames:
         return READINGS.empty_table()
     lengths = np.array([frame.batch.num_rows for frame in frames])
-    which = pa.array(np.repeat(np.arange(len(frames), dtype="int32"), lengths))
+    count = int(lengths.sum())
 
     def text(values: Sequence[str | None]) -> pa.DictionaryArray:
-        distinct = list(dict.fromkeys(value for value in values if value is not None))
-        place: dict[str | None, int] = {value: i for i, value in enumerate(distinct)}
+        distinct = list(dict.fromkeys(values))
+        if distinct == [None]:
+            return pa.nulls(count, pa.dictionary(pa.int32(), pa.string()))
+        if len(distinct) == 1:
+            return _same(distinct, count, pa.string())
+        named = [value for value in distinct if value is not None]
+        place: dict[str | None, int] = {value: i for i, value in enumerate(named)}
         codes = np.repeat(np.array([place.get(value, -1) for value in values], "int32"), lengths)
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(distinct, pa.string()))
+        mask = codes < 0 if len(named) < len(distinct) else None
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), pa.array(named, pa.string()))
 
-    def each(values: list[int], kind: pa.DataType) -> pa.Array:
-        return pa.array(np.array(values, "int64")).cast(kind).take(which)
+    def each(values: list[int], kind: str = "int64") -> pa.Array:
+        return pa.array(np.repeat(np.array(values, kind), lengths))
 
     records = [frame.record for frame in frames]
     headers = [frame.header for frame in frames]
@@ -78,25 +111,44 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
     columns = {
         "log_id": text([record.log_id for record in records]),
         "topic": text([record.topic for record in records]),
-        "partition": each([record.partition for record in records], pa.int32()),
-        "offset": each([record.offset for record in records], pa.int64()),
-        "kafka_at": each([record.timestamp_us for record in records], STAMP),
-        "row": pa.array(np.concatenate([frame.row_numbers() for frame in frames]).astype("int32")),
+        "partition": each([record.partition for record in records], "int32"),
+        "offset": each([record.offset for record in records]),
+        "kafka_at": each([record.timestamp_us for record in records]).view(STAMP),
+        "row": _row_numbers(frames, lengths),
         "frame_id": text([header.frame_id for header in headers]),
         "site_id": text([header.site_id for header in headers]),
         "sensor_id": pa.chunked_array([batch.column(0) for batch in batches]),
-        "occurred_at": pa.array(times).cast(STAMP),
+        "occurred_at": pa.array(times).view(STAMP),
         "value": pa.chunked_array([batch.column(2) for batch in batches]),
         "quality": pa.chunked_array([batch.column(3) for batch in batches]),
         "source": text([header.source for header in headers]),
-        "received_at": each([header.received_at_us for header in headers], STAMP),
+        "received_at": each([header.received_at_us for header in headers]).view(STAMP),
         "raw_file": text([header.raw_file or None for header in headers]),
         "raw_sha256": text([header.raw_sha256 or None for header in headers]),
         "day": shanghai_days(times),
     }
+    if any(batch.num_columns > len(FRAME_SCHEMA) for batch in batches):
+        columns |= later_columns(batches)
     return pa.table(columns).unify_dictionaries().combine_chunks()
 
 
-def shanghai_days(times: npt.NDArray[np.int64]) -> pa.Array:
-    """The Asia/Shanghai calendar days (date32) of UTC microseconds."""
-    return pa.array(((times + _SHANGHAI_US) // _DAY_US).astype("int32")).view(pa.date32())
+def _row_numbers(frames: Sequence[Frame], lengths: npt.NDArray[np.int64]) -> pa.Array:
+    if any(frame.rows is not None for frame in frames):
+        return pa.array(np.concatenate([frame.row_numbers() for frame in frames]).astype("int32"))
+    ends = np.cumsum(lengths)
+    numbers = np.arange(ends[-1], dtype="int32")
+    numbers -= np.repeat((ends - lengths).astype("int32"), lengths)
+    return pa.array(numbers)
+
+
+def _same(value: Sequence[object], count: int, kind: pa.DataType) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, "int32")), pa.array(value, kind))
+
+
+def shanghai_days(times: npt.NDArray[np.int64]) -> pa.DictionaryArray:
+    """The Asia/Shanghai calendar days (dictionary of date32) of UTC microseconds."""
+    first, last = ((int(moment) + _SHANGHAI_US) // _DAY_US for moment in (times.min(), times.max()))
+    if first == last:
+        return _same([dt.timedelta(first) + dt.date(1970, 1, 1)], times.size, pa.date32())
+    days = pa.array(((times + _SHANGHAI_US) // _DAY_US).astype("int32")).view(pa.date32())
+    return days.dictionary_encode()

@@ -72,22 +72,54 @@ def split(rows: pa.Table, by: list[str]) -> Iterator[tuple[dict[str, str], pa.Ta
     (column,) = by  # no table is partitioned by more than one
     values = rows.column(column)
     rest = rows.drop_columns([column])
-    distinct = pc.unique(values)
-    for value in distinct:
-        part = rest if len(distinct) == 1 else rest.filter(pc.equal(values, value))
-        yield {column: str(value.as_py())}, part
+    if not pa.types.is_dictionary(values.type):
+        values = pc.dictionary_encode(values)
+    codes = pa.chunked_array([chunk.indices for chunk in values.unify_dictionaries().chunks], values.type.index_type)
+    names = values.unify_dictionaries().chunk(0).dictionary.to_pylist() if rows.num_rows else []
+    for code, name in enumerate(names):
+        part = rest if len(names) == 1 else rest.filter(pc.equal(codes, code))
+        if part.num_rows:
+            yield {column: str(name)}, part
 
 
-def write_file(table: Path, rows: pa.Table, partition: dict[str, str], *, data_change: bool = True) -> Action:
+def landing_options(rows: pa.Table) -> dict[str, Any]:
+    """Parquet options for files that are written often and read until the next compaction: cheap to write.
+
+    Statistics of dictionary-encoded texts are what costs most (half of the whole file, measured); their bounds go to
+    the Delta log from the dictionary, and fresh files hold all sensors anyway. Numbers that hardly differ from row to
+    row need no dictionary.
+    """
+    texts, sized = [], []
+    for field in rows.schema:
+        if pa.types.is_dictionary(field.type):
+            texts.append(field.name)
+        else:
+            sized.append(field.name)
+    plain = {"partition", "kafka_at", "received_at", "occurred_at", "quality"}
+    packed = {"row": "DELTA_BINARY_PACKED"} if "row" in sized else {}
+    return {
+        "use_dictionary": [name for name in rows.column_names if name not in plain and name not in packed],
+        "write_statistics": sized, "column_encoding": packed or None,
+    }  # fmt: skip
+
+
+def parquet(rows: pa.Table, **options: Any) -> pa.Buffer:
+    """`rows` as the bytes of a Parquet file, zstd."""
+    sink = pa.BufferOutputStream()
+    # Without the Arrow schema in the footer every reader sees plain columns, dictionary-encoded input or not.
+    pq.write_table(rows, sink, compression="zstd", store_schema=False, **options)
+    return sink.getvalue()
+
+
+def write_file(
+    table: Path, rows: pa.Table, partition: dict[str, str], *, data_change: bool = True, **options: Any
+) -> Action:
     """Write `rows` as one fsynced Parquet file below `table`; the Delta `add` action that names it."""
     folder = table.joinpath(*(f"{key}={value}" for key, value in partition.items()))
     fresh = not folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"part-{uuid.uuid4()}.zstd.parquet"
-    sink = pa.BufferOutputStream()
-    # Without the Arrow schema in the footer every reader sees plain columns, dictionary-encoded input or not.
-    pq.write_table(rows, sink, compression="zstd", store_schema=False)
-    content = sink.getvalue()
+    content = parquet(rows, **options)
     try:
         with file.open("xb") as out:
             out.write(content)
@@ -99,22 +131,33 @@ def write_file(table: Path, rows: pa.Table, partition: dict[str, str], *, data_c
     except BaseException:
         file.unlink(missing_ok=True)
         raise
+    return add_action(file.relative_to(table).as_posix(), partition, content, rows, data_change=data_change)
+
+
+def add_action(
+    path: str, partition: dict[str, str], content: pa.Buffer, rows: pa.Table, *, data_change: bool
+) -> Action:
+    """The Delta `add` action of a file with `rows`, whose bytes are `content`."""
     return {
         "add": {
-            "path": file.relative_to(table).as_posix(), "partitionValues": partition, "size": content.size,
-            "modificationTime": now_ms(), "dataChange": data_change,
-            "stats": _stats(pq.read_metadata(pa.BufferReader(content))),
+            "path": path, "partitionValues": partition, "size": content.size, "modificationTime": now_ms(),
+            "dataChange": data_change, "stats": _stats(pq.read_metadata(pa.BufferReader(content)), rows),
         }
     }  # fmt: skip
 
 
-def _stats(metadata: pq.FileMetaData) -> str:
+def _stats(metadata: pq.FileMetaData, rows: pa.Table) -> str:
+    """Counts and bounds for readers: from the file's own statistics, of a dictionary-encoded text from its dictionary.
+
+    A dictionary may hold a text that no row has: bounds are then wider than they need be, never wrong.
+    """
     lows: dict[str, Any] = {}
     highs: dict[str, Any] = {}
     nulls: dict[str, int] = {}
     for group in range(metadata.num_row_groups):
+        described = metadata.row_group(group)
         for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
+            column = described.column(index)
             name, found = column.path_in_schema, column.statistics
             if name not in _STATS or found is None or not found.has_null_count:
                 continue
@@ -122,6 +165,13 @@ def _stats(metadata: pq.FileMetaData) -> str:
             if found.has_min_max:
                 lows[name] = min(lows.get(name, found.min), found.min)
                 highs[name] = max(highs.get(name, found.max), found.max)
+    for name in _STATS & set(rows.column_names) - set(nulls):
+        column = rows.column(name)
+        if pa.types.is_dictionary(column.type):
+            nulls[name] = column.null_count
+            texts = [text for chunk in column.chunks for text in chunk.dictionary.to_pylist() if text is not None]
+            if texts:
+                lows[name], highs[name] = min(texts), max(texts)
     return orjson.dumps({
         "numRecords": metadata.num_rows, "minValues": {name: _text(value) for name, value in lows.items()},
         "maxValues": {name: _text(value) for name, value in highs.items()}, "nullCount": nulls,

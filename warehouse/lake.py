@@ -18,7 +18,7 @@ from schemas.tables import PARTITION_BY, TABLES
 from schemas.topics import SITE_PARTITIONS, topics
 from warehouse import deltalog, upkeep
 from warehouse.deltalog import Action
-from warehouse.durable import SchemaBreak, fit, split, stored_schema, write_file
+from warehouse.durable import SchemaBreak, fit, landing_options, split, stored_schema, write_file
 
 __all__ = ["Fenced", "LakeTable", "SchemaBreak", "app_id"]
 
@@ -106,7 +106,7 @@ class LakeTable:
         try:
             for values, part in split(whole, self._partition_by):
                 if part.num_rows:
-                    adds.append(write_file(self.path, part, values))
+                    adds.append(write_file(self.path, part, values, **landing_options(part)))
             self._commit("WRITE", [*marks, *adds], expected, blind=True, mode="Append")
         except (Fenced, TimeoutError):
             upkeep.discard(self.path, adds)
