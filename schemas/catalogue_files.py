@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.clauses import Clause, Document
-from schemas.conditions import Compare, LookUp, leaves, parse_condition
+from schemas.conditions import Compare, Condition, LookUp, leaves, parse_condition
 from schemas.references import locator
 from schemas.vocabulary import vocabulary
 
@@ -130,18 +130,32 @@ def _within(clause: Clause, file: str) -> Iterator[Fault]:
         return
     rule, problems = parse_condition(clause.rule, words)
     yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
-    compared = {(leaf.q, leaf.op) for leaf in leaves(rule)} if rule else set()
     for number, raw in enumerate(clause.trigger):
-        trigger, problems = parse_condition(raw, words, f"trigger[{number}]")
-        yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
-        if rule and isinstance(trigger, Compare) and (trigger.q, trigger.op) not in compared:
-            yield Fault(file, clause.id, f"trigger[{number}]", f"{trigger.q} {trigger.op} is no comparison of the rule")
-        elif trigger is not None and not isinstance(trigger, Compare):
-            yield Fault(file, clause.id, f"trigger[{number}]", "a trigger is one comparison")
+        yield from _trigger(clause, rule, raw, f"trigger[{number}]", file)
     if clause.trigger and not clause.places:
         yield Fault(file, clause.id, "places", "missing: a trigger needs the kinds of place it is read at")
     if rule is not None:
         yield from _cases(clause, file)
+
+
+def _trigger(clause: Clause, rule: Condition | None, raw: dict[str, Any], field: str, file: str) -> Iterator[Fault]:
+    """A trigger is one comparison of the rule; `at` binds it to some of the clause's places."""
+    comparison = {word: value for word, value in raw.items() if word != "at"}
+    trigger, problems = parse_condition(comparison, vocabulary(), field)
+    yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
+    if trigger is not None and not isinstance(trigger, Compare):
+        yield Fault(file, clause.id, field, "a trigger is one comparison")
+    elif trigger is not None and trigger.per:
+        yield Fault(file, clause.id, field, "a reading triggers by itself, not by its share of another (`per`)")
+    elif rule and trigger and (trigger.q, trigger.op) not in {(leaf.q, leaf.op) for leaf in leaves(rule)}:
+        yield Fault(file, clause.id, field, f"{trigger.q} {trigger.op} is no comparison of the rule")
+    at = raw.get("at", [])
+    if not isinstance(at, list) or ("at" in raw and not at):
+        yield Fault(file, clause.id, f"{field}.at", "a list of kinds of place")
+        return
+    for kind in at:
+        if kind not in clause.places:
+            yield Fault(file, clause.id, f"{field}.at", f"{kind!r} is none of the entry's places")
 
 
 def _cases(clause: Clause, file: str) -> Iterator[Fault]:

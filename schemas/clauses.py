@@ -94,10 +94,11 @@ class Limit(Authored):
 class Clause(Authored):
     """One clause of a list, in our own words.
 
-    `trigger`: the readings that make evaluation worth while (each is one comparison of the rule); without one, only
-    findings are judged by the rule. `places`: kinds of place whose sensors may trigger. `supersedes`: clauses of the
-    earlier edition whose matter this one takes over; `continues`: of several successors, the one that carries on
-    the earlier clause's open hazards. `partial`: the rule covers part of the clause: it may meet it, never refute it.
+    `trigger`: the readings that make evaluation worth while; each is one comparison of the rule, `at` the kinds of
+    place where it counts (else all `places`). Without one, only findings are judged by the rule. `places`: kinds of
+    place whose sensors may trigger. `supersedes`: clauses of the earlier edition whose matter this one takes over;
+    `continues`: of several successors, the one that carries on the earlier clause's open hazards. `partial`: the rule
+    covers part of the clause: it may meet it, never refute it.
     `needs`: what would have to be seen to decide the rest, or all of a clause without a rule. `keywords`, `phrasings`,
     `excludes` and `limits` are Chinese and are what a sentence of a finding is matched with.
     """
@@ -150,8 +151,21 @@ class Clause(Authored):
     @cached_property
     def triggers(self) -> tuple[Compare, ...]:
         """The triggering comparisons; any of them makes the rule worth evaluating."""
-        parsed = (parse_condition(raw, vocabulary())[0] for raw in self.trigger)
-        return tuple(each for each in parsed if isinstance(each, Compare))
+        return tuple(trigger for trigger, _ in self._bound_triggers)
+
+    def triggers_at(self, place_kind: str) -> tuple[Compare, ...]:
+        """The triggering comparisons that count at a kind of place: those without `at`, and those bound to it."""
+        return tuple(trigger for trigger, at in self._bound_triggers if not at or place_kind in at)
+
+    @cached_property
+    def _bound_triggers(self) -> tuple[tuple[Compare, tuple[str, ...]], ...]:
+        found = []
+        for raw in self.trigger:
+            comparison = {word: value for word, value in raw.items() if word != "at"}
+            parsed, _ = parse_condition(comparison, vocabulary())
+            if isinstance(parsed, Compare):
+                found.append((parsed, tuple(raw.get("at", ()))))
+        return tuple(found)
 
     def reads_at(self, place_kind: str) -> bool:
         """Whether a sensor at this kind of place may trigger the clause."""

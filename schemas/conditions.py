@@ -2,8 +2,9 @@
 
 A condition is a mapping with one head word of WORDS. `for_s_gt` may stand beside any head word:
     {all: [{q: ch4_pct, op: ">=", v: 3.0}, {q: drill_burst, op: "==", v: false}], for_s_gt: 600}
-A value is a number, a bool, a word of an enum, a list (with `in`), or a look-up: `$setpoint.alarm_ge` (by kind of
-place), `$site.name` or `$design.name` (a registry signal); `times` multiplies a look-up.
+A value is a number, a bool, a word of an enum, a list (with `in`), or a look-up: `$setpoint.alarm_ge` and `$wind.max`
+(by kind of place), `$site.name` or `$design.name` (a registry signal); `times` multiplies a look-up. `per` divides the
+signal by another one, such as air by the people who breathe it.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,28 +14,37 @@ from typing import Any
 from schemas.vocabulary import Vocabulary
 
 OPS = (">=", ">", "<=", "<", "==", "!=", "in")
+BY_PLACE = ("setpoint", "wind")
 Value = bool | float | str | tuple[str | float, ...]
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """A limit that depends on the place or the design: `source` is setpoint, site or design."""
+    """A limit that depends on the place or the design: `source` is setpoint, wind, site or design."""
 
     source: str
     name: str
     times: float = 1.0
 
     @property
+    def by_place(self) -> bool:
+        """Whether a table by kind of place holds it, not the registry."""
+        return self.source in BY_PLACE
+
+    @property
     def signal(self) -> str:
         """The name under which a finding's facts may state it."""
-        return f"setpoint.{self.name}" if self.source == "setpoint" else self.name
+        return f"{self.source}.{self.name}" if self.by_place else self.name
 
 
 @dataclass(frozen=True)
 class Compare:
+    """`q` (divided by `per`, if there is one) compared with `v`."""
+
     q: str
     op: str
     v: Value | LookUp
+    per: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,23 @@ class PlaceIs:
     kinds: tuple[str, ...]
 
 
-Condition = Compare | All | AnyOf | Not | HeldFor | PlaceIs
+@dataclass(frozen=True)
+class CountOf:
+    """How many of `parts` are true, compared with `n`."""
+
+    parts: tuple["Condition", ...]
+    op: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Lost:
+    """`q` is expected here and cannot be seen: its sensors are silent or unusable. The word is `missing`."""
+
+    q: str
+
+
+Condition = Compare | All | AnyOf | Not | HeldFor | PlaceIs | CountOf | Lost
 
 
 @dataclass(frozen=True)
@@ -139,6 +165,25 @@ class _Parser:
                 self.refuse(f"{field}.place", f"unknown place {kind!r}")
         return PlaceIs(tuple(map(str, kinds)))
 
+    def count(self, raw: dict[str, Any], field: str) -> Condition | None:
+        before = len(self.problems)
+        parts = self.parts(raw, "count", field)
+        op, n = raw.get("op"), raw.get("n")
+        if op not in _COUNT_OPS:
+            self.refuse(f"{field}.op", f"{op!r} is none of {' '.join(_COUNT_OPS)}")
+        if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= len(parts or ()):
+            self.refuse(f"{field}.n", f"a whole number from 0 to the number of parts, not {n!r}")
+        if parts is None or op is None or n is None or len(self.problems) > before:
+            return None
+        return CountOf(parts, op, n)
+
+    def lost(self, raw: dict[str, Any], field: str) -> Condition | None:
+        signal = raw["missing"]
+        if not isinstance(signal, str) or signal not in self.words.signals:
+            self.refuse(f"{field}.missing", f"unknown signal {signal!r}")
+            return None
+        return Lost(signal)
+
     def compare(self, raw: dict[str, Any], field: str) -> Condition | None:
         before = len(self.problems)
         signal = self.words.signals.get(raw["q"]) if isinstance(raw["q"], str) else None
@@ -148,10 +193,21 @@ class _Parser:
             self.refuse(f"{field}.op", f"{raw.get('op')!r} is none of {' '.join(OPS)}")
         if "v" not in raw:
             self.refuse(f"{field}.v", "missing")
+        per = self.divisor(raw, signal.type if signal else "number", field)
         if len(self.problems) > before or signal is None:
             return None
         value = self.value(raw, signal.type, signal.values, field)
-        return None if value is None else Compare(signal.name, raw["op"], value)
+        return None if value is None else Compare(signal.name, raw["op"], value, per)
+
+    def divisor(self, raw: dict[str, Any], type_: str, field: str) -> str:
+        if "per" not in raw:
+            return ""
+        known = self.words.signals.get(raw["per"]) if isinstance(raw["per"], str) else None
+        if known is None:
+            self.refuse(f"{field}.per", f"unknown signal {raw['per']!r}")
+        elif {known.type, type_} - {"number", "count"}:
+            self.refuse(f"{field}.per", "only numbers and counts can be divided")
+        return str(raw["per"])
 
     def value(self, raw: dict[str, Any], type_: str, values: tuple[str, ...], field: str) -> Value | LookUp | None:
         v, op = raw["v"], raw["op"]
@@ -162,6 +218,10 @@ class _Parser:
             self.refuse(field, "`times` needs a look-up ($…)")
         elif (op == "in") != isinstance(v, list):
             self.refuse(field, "`in` takes a list, and only `in` does")
+        elif isinstance(v, list) and type_ in ("number", "count") and v:
+            if not any(isinstance(each, bool) or not isinstance(each, (int, float)) for each in v):
+                return tuple(map(float, v))
+            self.refuse(field, f"a list of numbers, not {v!r}")
         elif isinstance(v, list):
             if type_ != "enum" or (unknown := [each for each in v if each not in values]):
                 self.refuse(
@@ -182,8 +242,8 @@ class _Parser:
 
     def lookup(self, text: str, times: Any, type_: str, field: str) -> LookUp | None:
         source, _, name = text[1:].partition(".")
-        known = f"setpoint.{name}" if source == "setpoint" else name
-        if source not in ("setpoint", "site", "design") or known not in self.words.signals:
+        known = LookUp(source, name).signal
+        if source not in (*BY_PLACE, "site", "design") or known not in self.words.signals:
             self.refuse(field, f"unknown look-up {text!r}")
         elif type_ not in ("number", "count") or isinstance(times, bool) or not isinstance(times, (int, float)):
             self.refuse(field, f"{text} gives a number; `times` is a number")
@@ -202,14 +262,17 @@ class Word:
 
 
 WORDS: dict[str, Word] = {
-    "q": Word(_Parser.compare, "某信号与限值比较", "a signal compared with a value (op, v, times)"),
+    "q": Word(_Parser.compare, "某信号与限值比较", "a signal compared with a value (op, v, times, per)"),
     "all": Word(_Parser.all_of, "全部成立", "every part holds"),
     "any": Word(_Parser.any_of, "任一成立", "at least one part holds"),
     "not": Word(_Parser.negation, "不成立", "the part does not hold"),
+    "count": Word(_Parser.count, "所列各项中成立的个数", "how many of the listed parts hold, compared with n (op, n)"),
+    "missing": Word(_Parser.lost, "应有而看不到的信号", "a signal that is expected here and cannot be seen"),
     "place": Word(_Parser.place, "地点类型属于所列", "the kind of place is one of those listed"),
     "for_s_gt": Word(lambda *_: None, "不间断持续超过若干秒", "beside a word: without a break for more than so many s"),
 }  # fmt: skip
-_COMPANIONS = {"q": ("op", "v", "times")}
+_COMPANIONS = {"q": ("op", "v", "times", "per"), "count": ("op", "n")}
+_COUNT_OPS = (">=", ">", "<=", "<", "==")
 
 
 def parse_condition(raw: Any, words: Vocabulary, field: str = "rule") -> tuple[Condition | None, list[Problem]]:
@@ -219,18 +282,29 @@ def parse_condition(raw: Any, words: Vocabulary, field: str = "rule") -> tuple[C
     return (None if parser.problems else node), parser.problems
 
 
+def parts_of(node: Condition) -> tuple[Condition, ...]:
+    """The conditions directly within `node`."""
+    match node:
+        case All(parts) | AnyOf(parts) | CountOf(parts):
+            return parts
+        case Not(part) | HeldFor(part):
+            return (part,)
+    return ()
+
+
+def nodes(node: Condition) -> Iterator[Condition]:
+    """`node` and everything within it, in reading order."""
+    yield node
+    for part in parts_of(node):
+        yield from nodes(part)
+
+
 def leaves(node: Condition) -> Iterator[Compare]:
     """Every comparison in `node`, in reading order."""
-    match node:
-        case Compare():
-            yield node
-        case All(parts) | AnyOf(parts):
-            for part in parts:
-                yield from leaves(part)
-        case Not(part) | HeldFor(part, _):
-            yield from leaves(part)
+    return (each for each in nodes(node) if isinstance(each, Compare))
 
 
 def signals_of(node: Condition) -> frozenset[str]:
-    """Names of the signals that `node` compares."""
-    return frozenset(leaf.q for leaf in leaves(node))
+    """Names of the signals that `node` asks for; look-ups are not among them."""
+    asked = (each for each in nodes(node) if isinstance(each, (Compare, Lost)))
+    return frozenset(name for each in asked for name in (each.q, getattr(each, "per", "")) if name)

@@ -1,5 +1,6 @@
 """The closed vocabulary of the criteria: signals, kinds of place, set-points, industries. Source: vocabulary.yaml."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -106,21 +107,28 @@ class Vocabulary:
         self.proofs: dict[str, tuple[str, ...]] = {}  # signal -> signals whose truth proves it
         for each in implies:
             self.proofs[each.then] = (*self.proofs.get(each.then, ()), each.when)
-        self._strictest: dict[tuple[str, str], float | None] = {}
+        self._by_place: dict[tuple[str, str], float | None] = {}
         for setpoint in setpoints:
-            for kind in setpoint.places:
-                for name in ("alarm_ge", "cut_ge", "restore_lt"):
-                    value, held = getattr(setpoint, name), self._strictest.get((kind, name))
-                    known = [v for v in (value, held) if v is not None]
-                    self._strictest[kind, name] = min(known) if known else None
+            for name in ("alarm_ge", "cut_ge", "restore_lt"):
+                self._tighten(setpoint.places, f"setpoint.{name}", getattr(setpoint, name), min)
+        for wind in wind_limits:
+            self._tighten(wind.places, "wind.min", wind.min, max)
+            self._tighten(wind.places, "wind.max", wind.max, min)
 
-    def setpoint(self, place_kind: str, name: str) -> tuple[bool, float | None]:
-        """Whether a kind of place has set-point `name` (alarm_ge, cut_ge, restore_lt), and the strictest value.
+    def _tighten(
+        self, kinds: tuple[str, ...], name: str, value: float | None, stricter: Callable[[list[float]], float]
+    ) -> None:
+        for kind in kinds:
+            known = [v for v in (value, self._by_place.get((kind, name))) if v is not None]
+            self._by_place[kind, name] = stricter(known) if known else None
+
+    def place_limit(self, place_kind: str, name: str) -> tuple[bool, float | None]:
+        """Whether a kind of place has a limit (`setpoint.cut_ge`, `wind.max`) in the tables, and the strictest value.
 
         (True, None): the table has the place and says it has no such value. (False, None): the table has no such place.
         """
         key = (place_kind, name)
-        return (key in self._strictest, self._strictest.get(key))
+        return (key in self._by_place, self._by_place.get(key))
 
     def place_kind(self, text: str) -> str | None:
         """The kind of place that a finding's words mean; None if they name none."""

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schemas.conditions import All, AnyOf, Compare, Condition, HeldFor, LookUp, Not, PlaceIs
+from schemas.conditions import (
+    All,
+    AnyOf,
+    Compare,
+    Condition,
+    CountOf,
+    HeldFor,
+    LookUp,
+    Lost,
+    Not,
+    PlaceIs,
+    nodes,
+)
 from schemas.vocabulary import Signal, Vocabulary
 
 Known = bool | float | str
@@ -23,12 +35,15 @@ class Seen:
 
 
 class Facts(Protocol):
-    """What a condition may ask. None from `read`, `place_kind` and `held_s` means: cannot be seen."""
+    """What a condition may ask. None from `read`, `place_kind`, `lost` and `held_s` means: cannot be seen."""
 
     @property
     def place_kind(self) -> str | None: ...
 
     def read(self, signal: str) -> Seen | None: ...
+
+    def lost(self, signal: str) -> bool | None:
+        """Whether a signal that is expected here gives nothing; None: nobody knows whether one is expected."""
 
     def limit(self, lookup: LookUp) -> tuple[bool, float | None]:
         """(known, value); (True, None): the place has no such limit."""
@@ -47,6 +62,7 @@ class Leaf:
     value: Known | None
     result: bool | None
     source: str = ""
+    per: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,11 @@ def evaluate(node: Condition, facts: Facts) -> Outcome:
             result = None if kind is None else kind in kinds
             leaf = Leaf("place", "in", kinds, kind, result)
             return Outcome(result, ("place",) if result is None else (), (leaf,))
+        case CountOf(parts, op, n):
+            return _counted([evaluate(part, facts) for part in parts], op, n)
+        case Lost(q):
+            lost = facts.lost(q)
+            return Outcome(lost, (q,) if lost is None else (), (Leaf(q, "missing", None, None, lost),))
 
 
 def _joined(parts: list[Outcome], *, decisive: bool) -> Outcome:
@@ -91,6 +112,17 @@ def _joined(parts: list[Outcome], *, decisive: bool) -> Outcome:
     # what is missing of a part that no longer matters is not worth asking for, unless all is decided
     naming = unseen if value is None else parts
     missing = dict.fromkeys(name for part in naming for name in part.missing)
+    return Outcome(value, tuple(missing), tuple(leaf for part in chosen for leaf in part.decided))
+
+
+def _counted(parts: list[Outcome], op: str, n: int) -> Outcome:
+    """Decided as soon as the parts that cannot be seen could not change it."""
+    holding = sum(part.value is True for part in parts)
+    unseen = [part for part in parts if part.value is None]
+    possible = {OPERATORS[op](holding + more, n) for more in range(len(unseen) + 1)}
+    value = possible.pop() if len(possible) == 1 else None
+    missing = dict.fromkeys(name for part in unseen for name in part.missing)
+    chosen = unseen if value is None else parts
     return Outcome(value, tuple(missing), tuple(leaf for part in chosen for leaf in part.decided))
 
 
@@ -118,6 +150,14 @@ def _compare(node: Compare, facts: Facts) -> Outcome:
     value, source = (seen.value, seen.source) if seen else (None, "")
     limit: Known | tuple[str | float, ...] | None
     missing = [] if seen else [node.q]
+    if node.per:
+        by = facts.read(node.per)
+        if by is None:
+            value, missing = None, [*missing, node.per]
+        elif not by.value:  # shared among nobody: there is no such ratio, so it passes nothing
+            return Outcome(False, (), (Leaf(node.per, "==", 0.0, by.value, True, by.source),))
+        elif value is not None:
+            value = round(float(value) / float(by.value), 9)
     if isinstance(node.v, LookUp):
         known, found = facts.limit(node.v)
         limit = None if found is None else round(found * node.v.times, 9)
@@ -128,7 +168,7 @@ def _compare(node: Compare, facts: Facts) -> Outcome:
     else:
         limit = node.v
     result = None if value is None or limit is None else OPERATORS[node.op](value, limit)
-    return Outcome(result, tuple(missing), (Leaf(node.q, node.op, limit, value, result, source),))
+    return Outcome(result, tuple(missing), (Leaf(node.q, node.op, limit, value, result, source, node.per),))
 
 
 def holds(value: float, op: str, limit: float) -> bool:
@@ -138,15 +178,7 @@ def holds(value: float, op: str, limit: float) -> bool:
 
 def timers_of(node: Condition) -> Iterator[HeldFor]:
     """Every HeldFor of `node`, in reading order: the order timers are remembered in."""
-    match node:
-        case All(parts) | AnyOf(parts):
-            for part in parts:
-                yield from timers_of(part)
-        case Not(part):
-            yield from timers_of(part)
-        case HeldFor(part, _):
-            yield node
-            yield from timers_of(part)
+    return (each for each in nodes(node) if isinstance(each, HeldFor))
 
 
 _YES = {"true", "yes", "是", "有", "1"}
@@ -169,14 +201,20 @@ def stated(signal: Signal, raw: Any) -> Known | None:
 
 
 class StatedFacts:
-    """The facts of a finding or a case. `place_kind` None: the place is not known."""
+    """The facts of a finding or a case. `place_kind` None: the place is not known.
+
+    A fact that is not stated is not seen; one that is stated as null is stated to give nothing (`missing`).
+    """
 
     def __init__(self, facts: Mapping[str, Any], place_kind: str | None, words: Vocabulary) -> None:
         self.place_kind = place_kind
         self._words = words
         self._values: dict[str, Known] = {}
         self.unreadable: list[str] = []  # named by the finding, but no value of that signal
+        self._absent = {name for name, raw in facts.items() if raw is None and name in words.signals}
         for name, raw in facts.items():
+            if name in self._absent:
+                continue
             value = stated(words.signals[name], raw) if name in words.signals else None
             if value is None:
                 self.unreadable.append(name)
@@ -189,11 +227,14 @@ class StatedFacts:
         proof = next((p for p in self._words.proofs.get(signal, ()) if self._values.get(p) is True), None)
         return None if proof is None else Seen(True, proof)
 
+    def lost(self, signal: str) -> bool | None:
+        return True if signal in self._absent else False if signal in self._values else None
+
     def limit(self, lookup: LookUp) -> tuple[bool, float | None]:
         if lookup.signal in self._values:
             return True, float(self._values[lookup.signal])
-        if lookup.source == "setpoint" and self.place_kind:
-            return self._words.setpoint(self.place_kind, lookup.name)
+        if lookup.by_place and self.place_kind:
+            return self._words.place_limit(self.place_kind, lookup.signal)
         return False, None
 
     def held_s(self, _node: HeldFor, _now: bool | None) -> float | None:

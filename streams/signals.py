@@ -87,12 +87,7 @@ class SiteSignals:
         sensor = self.sensors[i]
         if sensor.signal == signal:
             return self.known(i, at_us), (i,)
-        area = self._in_area.get((int(self.area[i]), signal), [])
-        nearest = (
-            area if self.words.signals[signal].area_wide else self._at_place.get((sensor.place_id, signal)) or area
-        )
-        nearest = nearest or self._in_area.get((SITE_WIDE, signal), [])
-        values = [(self.known(j, at_us), j) for j in nearest]
+        values = [(self.known(j, at_us), j) for j in self._nearest(signal, i)]
         telling = [(value, j) for value, j in values if value]
         if telling:
             most = max(value for value, _ in telling)
@@ -100,6 +95,18 @@ class SiteSignals:
         if values and all(value is not None for value, _ in values):
             return values[0][0], tuple(j for _, j in values)
         return (None, ()) if values else (self.registered(signal, sensor.place_id), ())
+
+    def _nearest(self, signal: str, i: int) -> list[int]:
+        """The sensors that speak of `signal` at sensor i: of its place or area, else of the whole site."""
+        area = self._in_area.get((int(self.area[i]), signal), [])
+        if not self.words.signals[signal].area_wide:
+            area = self._at_place.get((self.sensors[i].place_id, signal)) or area
+        return area or self._in_area.get((SITE_WIDE, signal), [])
+
+    def lost(self, signal: str, i: int, at_us: int) -> bool | None:
+        """Whether all sensors that have spoken of `signal` at sensor i are silent or unusable; None: none has yet."""
+        spoken = [j for j in self._nearest(signal, i) if self.last_us[j] >= 0]
+        return all(self.known(j, at_us) is None for j in spoken) if spoken else None
 
     def registered(self, signal: str, place_id: str) -> Known | None:
         """What the registry says of `signal` at a place, or of the site."""
@@ -125,8 +132,8 @@ class SiteSignals:
     def limit(self, lookup: LookUp, i: int) -> tuple[bool, float | None]:
         """The limit that a look-up names at sensor i's place."""
         place_id = self.sensors[i].place_id
-        if lookup.source == "setpoint":
-            return self.words.setpoint(self.places[place_id].kind, lookup.name)
+        if lookup.by_place:
+            return self.words.place_limit(self.places[place_id].kind, lookup.signal)
         value = self.registered(lookup.signal, place_id)
         return (False, None) if value is None else (True, float(value))
 

@@ -59,6 +59,9 @@ class _SensorFacts:
             self.read_from[seen.source] = sensors
         return seen
 
+    def lost(self, signal: str) -> bool | None:
+        return self.watch.signals.lost(signal, self.sensor, self.at_us)
+
     def limit(self, lookup: LookUp) -> tuple[bool, float | None]:
         return self.watch.signals.limit(lookup, self.sensor)
 
@@ -94,12 +97,13 @@ class Watch:
 
     def triggers_of(self, i: int) -> Iterator[tuple[Compare, float | bool | str | tuple[Any, ...] | None]]:
         """The comparisons that sensor i may trigger, each with its limit here; None: the limit is not known."""
-        for trigger in self.clause.triggers:
-            if trigger.q != self.signals.sensors[i].signal:
+        sensor = self.signals.sensors[i]
+        for trigger in self.clause.triggers_at(self.signals.places[sensor.place_id].kind):
+            if trigger.q != sensor.signal:
                 continue
             if isinstance(trigger.v, LookUp):
                 known, limit = self.signals.limit(trigger.v, i)
-                if (known and limit is None) or (not known and trigger.v.source == "setpoint"):
+                if (known and limit is None) or (not known and trigger.v.by_place):
                     continue  # the table has no such limit for this kind of place
                 yield trigger, None if limit is None else round(limit * trigger.v.times, 9)
             else:

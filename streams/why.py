@@ -31,6 +31,11 @@ def shown(leaf: Leaf) -> tuple[str, str]:
     """(zh, en): one comparison with its figures."""
     signal = vocabulary().signals.get(leaf.q)
     zh, en = (signal.zh, signal.en) if signal else ("地点", "place")
+    if leaf.op == "missing" and leaf.result is not None:
+        return (f"{zh}：无数据", f"{en}: no data") if leaf.result else (f"{zh}：有数据", f"{en}: data comes in")
+    if shared := vocabulary().signals.get(leaf.per):
+        zh, en = f"{zh}（除以{shared.zh}）", f"{en} per {shared.en}"
+        signal = None  # the quotient has no unit of its own here
     if leaf.value is None:
         return f"{zh}：未见", f"{en}: not seen"
     if isinstance(leaf.value, bool):

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from schemas.catalogue_records import CatalogueDocument, CatalogueRecord, CatalogueVersion, content_hash
-from schemas.criteria import Catalogue
+from schemas.criteria import Catalogue, Clause
 from streams.decode import Record
 from tests.coal_face import CATALOGUE, START
 
@@ -17,7 +17,10 @@ def coal(**changes: dict[str, Any]) -> Catalogue:
     for clause in CATALOGUE.clauses.values():
         change = changes.get(clause.id.replace("-", "_"), {})
         if clause.document_id == "MEM21" and change is not None:
-            clauses.append(clause.model_copy(update={"supersedes": (), "continues": False, **change}))
+            # built anew: a copy would keep the condition that was parsed from the old rule
+            clauses.append(
+                Clause.model_validate({**clause.model_dump(), "supersedes": (), "continues": False, **change})
+            )
     document = CATALOGUE.documents["MEM21"].model_copy(update={"replaces": None})
     return Catalogue([document], clauses)
 

@@ -55,6 +55,7 @@ def test_the_small_file_is_valid(tmp_path: Path) -> None:
     assert list(load_catalogue(tmp_path).clauses) == ["L-1"]
 
 
+WORK = {"q": "work_on", "op": "==", "v": True}
 CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
 
 
@@ -75,6 +76,18 @@ CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
         ({"rule": {"all": [1]}}, "rule.all[0]", "a mapping"),
         ({"rule": {"all": [], "any": []}}, "rule", "one head word"),
         ({"rule": {"not": {"q": "ch4_pct", "op": ">="}}}, "rule.not.v", "missing"),
+        ({"rule": {"count": [WORK], "op": "in", "n": 1}}, "rule.op", "none of >="),
+        ({"rule": {"count": [WORK], "op": ">=", "n": 2}}, "rule.n", "from 0 to the number of parts"),
+        ({"rule": {"count": [], "op": ">=", "n": 0}}, "rule.count", "at least one"),
+        ({"rule": {"missing": "ch5_pct"}}, "rule.missing", "unknown signal 'ch5_pct'"),
+        ({"rule": {"missing": "ch4_pct", "op": "=="}}, "rule.op", "unknown word"),
+        ({"rule": {"q": "ch4_pct", "per": "people", "op": ">", "v": 1}}, "rule.per", "unknown signal 'people'"),
+        ({"rule": {"q": "ch4_pct", "per": "work_on", "op": ">", "v": 1}}, "rule.per", "can be divided"),
+        ({"rule": {"q": "ch4_pct", "op": "in", "v": ["high"]}}, "rule.v", "a list of numbers"),
+        ({"rule": {"q": "ch4_pct", "op": ">", "v": "$wind.mean"}}, "rule.v", "unknown look-up '$wind.mean'"),
+        ({"trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0, "at": ["moon"]}]}, "trigger[0].at", "none of the entry's"),
+        ({"trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0, "at": []}]}, "trigger[0].at", "a list"),
+        ({"trigger": [{**WORK, "for_s_gt": 5}]}, "trigger[0]", "one comparison"),
         ({"trigger": [{"q": "co2_pct", "op": ">=", "v": 1.0}]}, "trigger[0]", "no comparison of the rule"),
         ({"places": ["moon"]}, "places", "unknown place 'moon'"),
         ({"places": []}, "places", "missing"),
@@ -164,12 +177,18 @@ def test_every_word_of_the_vocabulary_parses() -> None:
         "all": [
             {"any": [{"q": "ch4_pct", "op": ">=", "v": "$setpoint.cut_ge"}, {"q": "work_on", "op": "==", "v": True}]},
             {"not": {"place": ["coal_face"]}},
+            {
+                "count": [{"missing": "co_ppm"}, {"q": "air_m3_min", "per": "place_headcount", "op": "<", "v": 4}],
+                "op": ">=",
+                "n": 1,
+            },
+            {"q": "wind_mps", "op": "<=", "v": "$wind.max"},
         ],
         "for_s_gt": 60,
     }
     node, problems = parse_condition(raw, vocabulary())
     assert node is not None and not problems
-    assert set(WORDS) == {"q", "all", "any", "not", "place", "for_s_gt"}
+    assert set(WORDS) == {"q", "all", "any", "not", "count", "missing", "place", "for_s_gt"}
 
 
 def test_every_word_is_documented() -> None:

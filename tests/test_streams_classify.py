@@ -9,6 +9,7 @@ from schemas.criteria import Catalogue
 from schemas.registry import Place, Site
 from schemas.terms import SHANGHAI, Quality, Verdict
 from streams.classify import SiteCriteria
+from tests.catalogue_topic import coal
 from tests.coal_face import CATALOGUE, PLACES, SENSORS, SITE, S, at, criteria, frame, only, sensor, told
 
 
@@ -244,3 +245,32 @@ def test_the_registry_may_change_while_a_span_is_open() -> None:
     site.configure(PLACES, {**SENSORS, "new": sensor("new", "return", "co_ppm")}, CATALOGUE)
     ended = only(site.on_frame(frame(1, ("gas", 30, 0.4), ("machine", 30, 1), ("new", 30, 3.0))))
     assert ended.phase == "ended" and ended.evidence[0].evidence_id == began.evidence[0].evidence_id
+
+
+GAS = {"q": "ch4_pct", "op": ">=", "v": 1.0}
+
+
+def test_a_signal_that_has_gone_silent_can_be_asked_for() -> None:
+    rule = {"all": [GAS, {"missing": "powered_work_on"}]}
+    site = SiteCriteria(SITE, PLACES, SENSORS, coal(COAL21_5_2={"rule": rule}))
+    assert told(site.on_frame(frame(0, ("gas", 0, 1.2)))) == [("cannot_evaluate", "began")]  # it has never spoken
+    assert told(site.on_frame(frame(1, ("machine", 30, 1), ("gas", 30, 1.2)))) == []
+    lost = frame(2, ("machine", 60, 1, Quality.STATION_FAULT), ("gas", 60, 1.2))
+    assert told(site.on_frame(lost)) == [("major", "began")]
+    assert told(site.on_frame(frame(3, ("machine", 90, 0), ("gas", 90, 1.2)))) == [("major", "ended")]
+
+
+def test_a_trigger_counts_only_at_its_places() -> None:
+    change = {"rule": GAS, "trigger": ({**GAS, "at": ["heading_face"]},), "places": ("coal_face", "heading_face")}
+    site = SiteCriteria(SITE, PLACES, SENSORS, coal(COAL21_5_2=change))
+    found = site.on_frame(frame(0, ("gas", 0, 1.4), ("heading", 0, 1.4)))
+    assert [(j.place_id, j.phase) for j in found if j.clause.id == "COAL21-5-2"] == [("heading", "began")]
+
+
+def test_an_air_speed_limit_is_that_of_the_kind_of_place() -> None:
+    slow = {"q": "wind_mps", "op": "<", "v": "$wind.min"}
+    change = {"rule": slow, "trigger": (slow,), "places": ("coal_face",)}
+    sensors = {"wind": sensor("wind", "face", "wind_mps")}
+    site = SiteCriteria(SITE, PLACES, sensors, coal(COAL21_5_2=change))
+    assert told(site.on_frame(frame(0, ("wind", 0, 0.25)))) == []
+    assert told(site.on_frame(frame(1, ("wind", 30, 0.24)))) == [("major", "began")]

@@ -53,6 +53,81 @@ def test_three_values(raw: dict[str, Any], value: bool | None) -> None:
     assert outcome(raw).value is value
 
 
+@pytest.mark.parametrize(
+    ("op", "n", "parts", "value"),
+    [
+        (">=", 2, (TRUE, TRUE, FALSE), True),
+        (">=", 2, (TRUE, FALSE, FALSE), False),
+        (">=", 2, (TRUE, FALSE, MISSING), None),
+        (">=", 2, (FALSE, FALSE, MISSING), False),
+        (">=", 1, (TRUE, MISSING, MISSING), True),
+        ("<", 2, (TRUE, FALSE, FALSE), True),
+        ("<", 2, (TRUE, TRUE, MISSING), False),
+        ("<", 2, (TRUE, MISSING, FALSE), None),
+        ("==", 0, (FALSE, FALSE), True),
+        ("==", 0, (FALSE, MISSING), None),
+    ],
+)
+def test_a_count_is_decided_when_what_is_unseen_cannot_change_it(op: str, n: int, parts: Any, value: Any) -> None:
+    result = outcome({"count": list(parts), "op": op, "n": n})
+    assert result.value is value
+    assert ("drill_burst" in result.missing) == (MISSING in parts)
+
+
+def test_a_signal_is_missing_where_it_is_stated_to_give_nothing() -> None:
+    raw = {"missing": "co_ppm"}
+    assert outcome(raw, {"co_ppm": None}).value is True
+    assert outcome(raw, {"co_ppm": 3}).value is False
+    assert (outcome(raw, {}).value, outcome(raw, {}).missing) == (None, ("co_ppm",))
+
+
+def test_a_ratio_of_two_signals() -> None:
+    raw = {"q": "air_m3_min", "per": "place_headcount", "op": "<", "v": 4}
+    assert outcome(raw, {"air_m3_min": 39, "place_headcount": 10}).value is True
+    assert outcome(raw, {"air_m3_min": 40, "place_headcount": 10}).value is False
+    assert outcome(raw, {"air_m3_min": 0, "place_headcount": 0}).value is False
+    assert outcome(raw, {"air_m3_min": 39}).missing == ("place_headcount",)
+    assert outcome(raw, {"place_headcount": 10}).missing == ("air_m3_min",)
+
+
+def test_a_set_of_numbers_and_of_words() -> None:
+    assert outcome({"q": "circuits_healthy", "op": "in", "v": [0, 1]}, {"circuits_healthy": 1}).value is True
+    assert outcome({"q": "circuits_healthy", "op": "in", "v": [0, 1]}, {"circuits_healthy": 2}).value is False
+    assert outcome({"q": "gas_grade", "op": "in", "v": ["high", "outburst"]}, {"gas_grade": "low"}).value is False
+
+
+@pytest.mark.parametrize("setpoint", WORDS.setpoints, ids=lambda each: each.id)
+def test_every_set_point_decides_at_its_value(setpoint: Any) -> None:
+    for name in ("alarm_ge", "cut_ge"):
+        value = getattr(setpoint, name)
+        for kind in setpoint.places:
+            raw = {"q": "ch4_pct", "op": ">=", "v": f"$setpoint.{name}"}
+            at = outcome(raw, {"ch4_pct": value if value is not None else 100}, kind).value
+            shared = [s for s in WORDS.setpoints if kind in s.places]
+            strictest = min((v for s in shared if (v := getattr(s, name)) is not None), default=None)
+            assert at is (value is not None)
+            if strictest is not None:
+                assert outcome(raw, {"ch4_pct": strictest - 0.01}, kind).value is False
+
+
+@pytest.mark.parametrize("wind", WORDS.wind_limits, ids=lambda each: each.id)
+def test_every_air_speed_limit_decides_beyond_its_value(wind: Any) -> None:
+    slow, fast = ({"q": "wind_mps", "op": op, "v": f"$wind.{name}"} for op, name in (("<", "min"), (">", "max")))
+    for kind in wind.places:
+        for raw, value, beyond in ((slow, wind.min, -0.01), (fast, wind.max, 0.01)):
+            if value is None:
+                assert outcome(raw, {"wind_mps": 1e6 * beyond}, kind).value is False
+            else:
+                assert outcome(raw, {"wind_mps": value}, kind).value is False
+                assert outcome(raw, {"wind_mps": value + beyond}, kind).value is True
+
+
+def test_the_tables_have_the_lines_of_the_regulation() -> None:
+    assert (len(WORDS.setpoints), len(WORDS.wind_limits)) == (30, 14)
+    assert WORDS.place_limit("series_heading_fan_inlet", "setpoint.cut_ge") == (True, 0.5)  # the stricter of two lines
+    assert WORDS.place_limit("quick_freezer_room", "wind.max") == (False, None)
+
+
 def test_what_could_not_be_seen_is_named() -> None:
     assert outcome({"any": [TRUE, MISSING]}).missing == ("drill_burst",)
     assert outcome({"all": [TRUE, MISSING]}).missing == ("drill_burst",)
