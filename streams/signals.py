@@ -4,19 +4,47 @@ Times are UTC microseconds. A reading with unusable quality, or NaN, is held as 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from schemas.conditions import LookUp
 from schemas.registry import Place, Sensor, Site
+from schemas.terms import UNUSABLE, Quality
 from schemas.vocabulary import Vocabulary
 from streams.criteria import Known, Seen, stated
+from streams.decode import Frame
 
 # A joined signal older than this many of its sensor's periods is no longer known.
 STALE_PERIODS = 10
 SITE_WIDE = 0  # area number of sensors that speak for the whole site (place kind `site`)
+ABSURD = 1e15  # no quantity of ours comes near
+_UNUSABLE, _ALARM = np.uint8(int(UNUSABLE)), np.uint8(int(Quality.ALARM))
+Ints = npt.NDArray[np.int64]
+
+
+class Readings(NamedTuple):
+    """Columns of equal length, in time order: sensor numbers, times, values (NaN = unusable), rows, alarm bits.
+
+    `source` (number of the log's partition) and `offset` are those of the frame they came in.
+    """
+
+    sensors: Ints
+    us: Ints
+    values: npt.NDArray[np.float64]
+    rows: Ints
+    alarmed: npt.NDArray[np.uint8]
+    source: int
+    offset: int
+
+    def part(self, start: int, end: int) -> "Readings":
+        cut = slice(start, end)
+        return Readings(
+            self.sensors[cut], self.us[cut], self.values[cut], self.rows[cut], self.alarmed[cut], self.source,
+            self.offset,
+        )  # fmt: skip
 
 
 class SiteSignals:
@@ -37,7 +65,13 @@ class SiteSignals:
         self.value = np.full(n, np.nan)
         self.row = np.full(n, -1, "int64")
         self.alarmed = np.zeros(n, "uint8")  # the site's own system marked the latest reading as alarming
-        self.frame = np.full(n, "", object)  # coordinate of the frame that carried the latest reading
+        self.source = np.zeros(n, "int16")  # of the frame that carried the latest reading: place in `sources`,
+        self.offset = np.full(n, -1, "int64")  # and offset there
+        self.sources: list[str] = []  # log_id/topic/partition
+        # the longest time, in us, after which a reading still counts
+        stale_us = [int(min(STALE_PERIODS * s.period_s * 1_000_000, 1 << 62)) for s in self.sensors]
+        self.stale_us = np.array(stale_us, "int64")
+        self._dictionary: tuple[pa.Array, Ints] | None = None
         self._at_place: dict[tuple[str, str], list[int]] = {}
         self._in_area: dict[tuple[int, str], list[int]] = {}
         for i, sensor in enumerate(self.sensors):
@@ -51,24 +85,56 @@ class SiteSignals:
         name = f"area {place.area}" if place.area else f"place {place.place_id}"
         return self.area_numbers.setdefault(name, len(self.area_numbers))
 
-    def take(
-        self, sensors: npt.NDArray[np.int64], us: npt.NDArray[np.int64], values: npt.NDArray[np.float64],
-        rows: npt.NDArray[np.int64], alarmed: npt.NDArray[np.uint8], frame: str,
-    ) -> None:  # fmt: skip
-        """Hold readings as the latest; given in time order, the first of equal times last (see classify)."""
-        self.last_us[sensors] = us
-        self.value[sensors] = values
-        self.row[sensors] = rows
-        self.alarmed[sensors] = alarmed
-        self.frame[sensors] = frame
+    def read_frame(self, frame: Frame) -> Readings:
+        """Readings of our sensors newer than those held. Of two readings of a sensor with one time the first counts."""
+        column, times, value, quality = frame.batch.columns
+        sensors = self._numbers(column.dictionary)[column.indices.to_numpy()]
+        us = times.view(pa.int64()).to_numpy()
+        bits, values = quality.to_numpy(), value.to_numpy()
+        # NaN compares false, so it is unusable too
+        values = np.where((bits & _UNUSABLE == 0) & (np.abs(values) < ABSURD), values, np.nan)
+        alarmed, rows = bits & _ALARM, frame.row_numbers()
+        kept = (sensors >= 0) & (us > self.last_us[sensors]) if self.sensors else sensors > 0
+        if not kept.all():
+            sensors, us, values, rows, alarmed = sensors[kept], us[kept], values[kept], rows[kept], alarmed[kept]
+        if len(us) and ((us[1:] < us[:-1]).any() or np.bincount(sensors).max() > 1):
+            # it is put last, so it is the one that stays
+            order = np.lexsort((-np.arange(len(us)), us))
+            sensors, us, values, rows = sensors[order], us[order], values[order], rows[order]
+            alarmed = alarmed[order]
+        record = frame.record
+        source = self._source(f"{record.log_id}/{record.topic}/{record.partition}")
+        return Readings(sensors, us, values, rows, alarmed, source, record.offset)
+
+    def _numbers(self, dictionary: pa.Array) -> Ints:
+        """The number of each id of a frame's dictionary, -1: none of ours. Gateways send the same one again."""
+        if self._dictionary is None or not self._dictionary[0].equals(dictionary):
+            numbers = [self.index.get(name, -1) for name in dictionary.to_pylist()]
+            self._dictionary = dictionary, np.array(numbers, "int64")
+        return self._dictionary[1]
+
+    def _source(self, name: str) -> int:
+        if name not in self.sources:
+            self.sources.append(name)
+        return self.sources.index(name)
+
+    def take(self, read: Readings) -> None:
+        """Hold readings as the latest; as `read_frame` gives them."""
+        sensors = read.sensors
+        self.last_us[sensors] = read.us
+        self.value[sensors] = read.values
+        self.row[sensors] = read.rows
+        self.alarmed[sensors] = read.alarmed
+        self.offset[sensors] = read.offset
+        self.source[sensors] = read.source
 
     def coordinate(self, i: int) -> str:
-        return f"{self.frame[i]}/{self.row[i]}"
+        return f"{self.sources[self.source[i]]}/{self.offset[i]}/{self.row[i]}"
 
     def known(self, i: int, at_us: int) -> Known | None:
         """The latest value of sensor i as its signal has it, on the sensor's resolution; None if unusable or stale."""
         value, sensor = self.value[i], self.sensors[i]
-        if np.isnan(value) or at_us - self.last_us[i] > STALE_PERIODS * sensor.period_s * 1_000_000:
+        if np.isnan(value) or at_us - self.last_us[i] > self.stale_us[i]:
             return None
         signal = self.words.signals[sensor.signal]
         if signal.type == "number":
@@ -108,6 +174,12 @@ class SiteSignals:
         spoken = [j for j in self._nearest(signal, i) if self.last_us[j] >= 0]
         return all(self.known(j, at_us) is None for j in spoken) if spoken else None
 
+    def of_area(self, area: int, names: Iterable[str]) -> frozenset[int]:
+        """The sensors of these signals that can be seen from an area: its own and those of the whole site."""
+        return frozenset(
+            i for name in names for number in (area, SITE_WIDE) for i in self._in_area.get((number, name), ())
+        )
+
     def registered(self, signal: str, place_id: str) -> Known | None:
         """What the registry says of `signal` at a place, or of the site."""
         for record in (self.places.get(place_id), self.site):
@@ -139,21 +211,25 @@ class SiteSignals:
 
     def memory(self) -> dict[str, Any]:
         """sensor_id -> [us, value or None, frame number, row, alarm bit], and the frames' coordinates."""
-        frames: dict[str, int] = {}
+        frames: dict[tuple[int, int], int] = {}
         held: dict[str, list[Any]] = {}
         for sensor_id, i in self.index.items():
             if self.last_us[i] >= 0:
                 value = None if np.isnan(self.value[i]) else float(self.value[i])
-                number = frames.setdefault(self.frame[i], len(frames))
+                number = frames.setdefault((int(self.source[i]), int(self.offset[i])), len(frames))
                 held[sensor_id] = [int(self.last_us[i]), value, number, int(self.row[i]), int(self.alarmed[i])]
-        return {"sensors": held, "frames": list(frames)}
+        return {"sensors": held, "frames": [f"{self.sources[source]}/{offset}" for source, offset in frames]}
 
     def restore(self, memory: Mapping[str, Any]) -> None:
-        frames = memory.get("frames", [])
+        frames = []
+        for coordinate in memory.get("frames", []):
+            name, _, offset = coordinate.rpartition("/")
+            frames.append((self._source(name), int(offset)))
         for sensor_id, (us, value, frame, row, alarmed) in memory.get("sensors", {}).items():
             i = self.index.get(sensor_id)
             if i is not None:
-                self.last_us[i], self.row[i], self.frame[i], self.alarmed[i] = us, row, frames[frame], alarmed
+                self.last_us[i], self.row[i], self.alarmed[i] = us, row, alarmed
+                self.source[i], self.offset[i] = frames[frame]
                 self.value[i] = np.nan if value is None else value
 
     def sensor_ids(self, numbers: Iterable[int]) -> tuple[str, ...]:

@@ -1,15 +1,24 @@
-"""Spans of readings during which a clause's rule holds at one place. Pure: state, readings in; transitions out."""
+"""Spans of readings during which a clause's rule holds at one place. Pure: state, readings in; transitions out.
+
+A watch is looked at only while it is `active`, and then only when a reading of a sensor it depends on has come, or when
+time alone may change what it says (`steady_us`); streams/watching.py sees to that.
+"""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from schemas.clauses import Clause
-from schemas.conditions import Compare, HeldFor, LookUp
+from schemas.conditions import All, AnyOf, Compare, CountOf, HeldFor, LookUp, Lost, Not, PlaceIs, nodes, signals_of
 from streams.criteria import OPERATORS, Outcome, Seen, evaluate, timers_of
 from streams.signals import SiteSignals
 
 MAJOR, UNDECIDED = "major", "undecided"
+NEVER, ALWAYS = -(1 << 62), 1 << 62
+# words whose answer changes only with readings of their signals, with staleness and with timers
+_STILL = (All, AnyOf, Compare, CountOf, HeldFor, Lost, Not, PlaceIs)
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,10 @@ class _SensorFacts:
 
 @dataclass
 class Watch:
-    """One clause at one place: its trigger sensors, its open span, its running timers."""
+    """One clause at one place: its trigger sensors, its open span, its running timers.
+
+    `on`: the sensors whose own latest reading triggers, whether or not it has become stale since.
+    """
 
     clause: Clause
     place_id: str
@@ -86,10 +98,13 @@ class Watch:
     sensors: tuple[int, ...]
     span: Span | None = None
     since: dict[tuple[int, int], int] = field(default_factory=dict)  # (sensor, timer) -> true since, us
+    on: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         condition = self.clause.condition
         self.timers = list(timers_of(condition)) if condition else []
+        # a word this module does not know may do anything at any time
+        self.still = condition is None or all(isinstance(node, _STILL) for node in nodes(condition))
 
     @property
     def key(self) -> str:
@@ -116,12 +131,54 @@ class Watch:
             return None
         return any(limit is None or OPERATORS[trigger.op](value, limit) for trigger, limit in self.triggers_of(i))
 
+    def note(self, i: int) -> None:
+        """Take what the latest reading of trigger sensor i says."""
+        if self.triggered(i, int(self.signals.last_us[i])):
+            self.on.add(i)
+        else:
+            self.on.discard(i)
+
     @property
-    def waiting(self) -> bool:
-        """Whether any reading of the area may change something here."""
-        if self.span is not None or self.since:
-            return True
-        return any(self.triggered(i, int(self.signals.last_us[i])) for i in self.sensors)
+    def active(self) -> bool:
+        """Whether a look may change anything: a trigger is on, a timer runs, or a span stands."""
+        return bool(self.on or self.since or self.span is not None)
+
+    @property
+    def moving(self) -> frozenset[int]:
+        """The trigger sensors that an active watch depends on now."""
+        holders = (self.signals.index.get(name) for name in self.span.holders) if self.span else ()
+        return frozenset([*self.on, *(i for i, _ in self.since), *(i for i in holders if i is not None)])
+
+    def joined_sensors(self) -> frozenset[int]:
+        """The sensors that the rule may read beside the trigger sensor itself: those of its signals in its area."""
+        signals, condition = self.signals, self.clause.condition
+        own = {signals.sensors[i].signal for i in self.sensors}
+        names = signals_of(condition) if condition else frozenset[str]()
+        lost = {node.q for node in nodes(condition) if isinstance(node, Lost)} if condition else set()
+        names |= {proof for name in names for proof in signals.words.proofs.get(name, ())}
+        if len(own) == 1 and not own & lost:
+            names -= own  # a trigger sensor sees its own signal in itself alone
+        return signals.of_area(self.area, names)
+
+    def steady_us(self, at_us: int, depends: "np.ndarray[Any, np.dtype[np.int64]]") -> tuple[int, int]:
+        """(lo, hi]: between these times a look, with no new reading of `depends`, says what it said at `at_us`.
+
+        Time alone makes readings stale and lets timers run out. Conservative by a microsecond for timers.
+        """
+        if not self.still:
+            return ALWAYS, NEVER
+        signals = self.signals
+        known = depends[~np.isnan(signals.value[depends])]
+        due = signals.last_us[known] + signals.stale_us[known]
+        lo = int(due[due < at_us].max(initial=NEVER))
+        hi = int(due[due >= at_us].min(initial=ALWAYS))
+        for (_, timer), since in self.since.items():
+            ends = since + int(self.timers[timer].seconds * 1_000_000)
+            if at_us < ends:
+                hi = min(hi, ends - 1)
+            else:
+                lo, hi = max(lo, ends + 1), hi if at_us > ends + 1 else NEVER
+        return lo, hi
 
     def look(self, at_us: int, in_force: bool) -> Iterator[Change]:
         """What the readings held at `at_us` change. A list that has ceased to bind ends the span."""
@@ -129,8 +186,9 @@ class Watch:
             self.since.clear()
             yield from self._end(at_us, Outcome(False))
             return
-        triggered = {i: self.triggered(i, at_us) for i in self.sensors}
-        looked = [i for i, on in triggered.items() if on or any(sensor == i for sensor, _ in self.since)]
+        timed = {i for i, _ in self.since}
+        triggered = {i: self.triggered(i, at_us) for i in sorted(self.on | timed)}
+        looked = [i for i, on in triggered.items() if on or i in timed]
         seen: list[tuple[Outcome, _SensorFacts]] = []
         for i in looked:
             facts = _SensorFacts(self, i, at_us)
@@ -140,13 +198,13 @@ class Watch:
             if alike := [each for each in seen if each[0].value is value and triggered[each[1].sensor]]:
                 yield from say(at_us, *alike[0], [facts.sensor for _, facts in alike])
                 return
-        if not self._blind(triggered):
+        if not self._blind(at_us):
             yield from self._end(at_us, seen[0][0] if seen else Outcome(False))
 
-    def _blind(self, triggered: dict[int, bool | None]) -> bool:
+    def _blind(self, at_us: int) -> bool:
         """Whether a sensor by which the span was seen has gone blind: it neither holds nor refutes what it showed."""
         holders = (self.signals.index.get(name, -1) for name in self.span.holders) if self.span else ()
-        return any(i in triggered and triggered[i] is None for i in holders)
+        return any(i in self.sensors and self.signals.known(i, at_us) is None for i in holders)
 
     def _hold(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
         signals = self.signals
