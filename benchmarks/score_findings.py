@@ -1,6 +1,6 @@
 """Scores `qingling criteria match` on one split of tests/findings/labelled.jsonl (its README says how it was made).
 
-`python -m benchmarks.score_findings --split tune [--wrong]` prints the lines that went wrong as well;
+`python -m benchmarks.score_findings --split tune [--batch L4] [--wrong]` prints the lines that went wrong as well;
 `--split held_out` prints tables only: no text of that part is ever shown.
 """
 
@@ -59,9 +59,10 @@ class Scored:
         return {part["criterion_id"] for part in parts} - {None} <= set(self.named)
 
 
-def labelled(split: str) -> list[dict[str, Any]]:
+def labelled(split: str, batch: str = "") -> list[dict[str, Any]]:
+    """The lines of one split; of one batch (`L4`) alone where one is named."""
     lines = (json.loads(line) for line in LABELLED.read_text("utf-8").splitlines())
-    return [line for line in lines if line["split"] == split]
+    return [line for line in lines if line["split"] == split and line["finding_id"].startswith(batch)]
 
 
 def score(label: dict[str, Any], catalogue: Catalogue) -> Scored:
@@ -154,13 +155,14 @@ def wrong(scored: list[Scored]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--split", choices=["tune", "held_out"], default="tune")
+    parser.add_argument("--batch", default="", help="only the lines of one batch, e.g. L4")
     parser.add_argument("--wrong", action="store_true", help="list the lines that went wrong; tune only")
     asked = parser.parse_args()
     if asked.wrong and asked.split == "held_out":
         parser.error("--wrong shows texts, and the held-out part is never looked at")
     catalogue = load_catalogue()
-    scored = [score(label, catalogue) for label in labelled(asked.split)]
-    print(f"{asked.split}: {len(scored)} findings, catalogue {catalogue.version}")
+    scored = [score(label, catalogue) for label in labelled(asked.split, asked.batch)]
+    print(f"{asked.split} {asked.batch}: {len(scored)} findings, catalogue {catalogue.version}")
     print("\n".join(report(scored, catalogue)))
     if asked.wrong:
         print("\n".join(["", *wrong(scored)]))

@@ -19,7 +19,7 @@ LABELS = ("expect", "group", "split", "note", "family")
 GROUPS = {
     "positive", "near_miss", "general", "ambiguous", "version_trap", "industry_trap", "reference", "multi_issue",
 }  # fmt: skip
-VERDICTS = {Verdict.MAJOR, Verdict.GENERAL, Verdict.NEEDS_REVIEW}
+VERDICTS = {Verdict.MAJOR, Verdict.GENERAL, Verdict.NEEDS_REVIEW, Verdict.NONE}
 
 
 def rows() -> list[dict[str, Any]]:
