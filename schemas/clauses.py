@@ -100,7 +100,7 @@ class Clause(Authored):
     `continues`: of several successors, the one that carries on the earlier clause's open hazards. `partial`: the rule
     covers part of the clause: it may meet it, never refute it.
     `needs`: what would have to be seen to decide the rest, or all of a clause without a rule. `keywords`, `phrasings`,
-    `excludes` and `limits` are Chinese and are what a sentence of a finding is matched with.
+    `contrasts`, `excludes` and `limits` are Chinese and are what a sentence of a finding is matched with.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
@@ -129,6 +129,7 @@ class Clause(Authored):
     measures: tuple[Measure, ...] = ()
     keywords: tuple[str, ...] = ()
     phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
+    contrasts: tuple[str, ...] = ()  # sentences near its subject that are no hazard of it
     excludes: tuple[str, ...] = ()  # words that say the clause's exemption holds, or that it was put right
     limits: tuple[Limit, ...] = ()
     note: str = ""

@@ -191,11 +191,16 @@ class Catalogue:
 
 
 def concerns(industry: str, wanted: set[str] | None, general: bool) -> bool:
-    """Whether a list of `industry` binds one of the wanted; a sub-industry and its industry bind each other."""
+    """Whether a list of `industry` binds one of the wanted; a sub-industry and its industry bind each other.
+
+    What is shared by all sub-industries (general articles, dust, ammonia, confined spaces) binds each of them.
+    """
     if wanted is None:
         return True
     if general and (known := vocabulary().industries.get(industry)) and known.general:
         return True
+    if industry in vocabulary().shared:
+        wanted = {each.partition("/")[0] for each in wanted}
     return any(
         industry == each or industry.startswith(f"{each}/") or each.startswith(f"{industry}/") for each in wanted
     )

@@ -1,5 +1,6 @@
 """The closed vocabulary of the criteria: signals, kinds of place, set-points, industries. Source: vocabulary.yaml."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -70,12 +71,25 @@ class WindLimit(Message):
     en: str
 
 
+class IndustryPart(Message):
+    """A sub-industry; `shared`: its clauses bind every sub-industry. `words` of a finding tell it."""
+
+    id: str
+    zh: str
+    en: str
+    shared: bool = False
+    aliases: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
 class Industry(Message):
     id: str
     zh: str
     en: str
     aliases: tuple[str, ...] = ()
     general: bool = False  # its list binds every industry (fire, special equipment)
+    words: tuple[str, ...] = ()
+    parts: tuple[IndustryPart, ...] = ()
 
 
 class Implication(Message):
@@ -104,6 +118,14 @@ class Vocabulary:
         self.places = {place.id: place for place in places}
         self.setpoints, self.wind_limits, self.place_words = setpoints, wind_limits, place_words
         self.industries = {industry.id: industry for industry in industries}
+        self._named: dict[str, tuple[str, ...]] = {}  # name -> industries and sub-industries
+        self._words: dict[str, tuple[str, ...]] = {}  # word of a finding -> what it tells
+        self.shared: set[str] = set()
+        for industry in industries:
+            self._put(industry.id, industry)
+            for part in industry.parts:
+                self._put(f"{industry.id}/{part.id}", part)
+        self._telling = re.compile("|".join(map(re.escape, sorted(self._words, key=len, reverse=True))) or r"(?!)")
         self.proofs: dict[str, tuple[str, ...]] = {}  # signal -> signals whose truth proves it
         for each in implies:
             self.proofs[each.then] = (*self.proofs.get(each.then, ()), each.when)
@@ -114,6 +136,14 @@ class Vocabulary:
         for wind in wind_limits:
             self._tighten(wind.places, "wind.min", wind.min, max)
             self._tighten(wind.places, "wind.max", wind.max, min)
+
+    def _put(self, name: str, each: "Industry | IndustryPart") -> None:
+        for alias in dict.fromkeys((each.zh, each.en, *each.aliases)):
+            self._named[alias] = (*self._named.get(alias, ()), name)
+        for word in each.words:
+            self._words[word.lower()] = (*self._words.get(word.lower(), ()), name)
+        if isinstance(each, IndustryPart) and each.shared:
+            self.shared.add(name)
 
     def _tighten(
         self, kinds: tuple[str, ...], name: str, value: float | None, stricter: Callable[[list[float]], float]
@@ -135,11 +165,22 @@ class Vocabulary:
         return next((each.kind for each in self.place_words if all(word in text for word in each.words)), None)
 
     def industry_ids(self, text: str) -> tuple[str, ...]:
-        """Industries meant by an id (`coal`, `industry-trade/dust`) or a name (`煤矿`); () if none is known."""
+        """Industries meant by an id (`coal`, `industry-trade/dust`) or a name (`煤矿`, `炼钢企业`); () if none is."""
         text = text.strip()
-        if text.split("/")[0] in self.industries:
+        if text in self._named:
+            return self._named[text]
+        head, _, part = text.partition("/")
+        if head in self.industries:
             return (text,)
-        return tuple(i.id for i in self.industries.values() if text and text in (i.zh, i.en, *i.aliases))
+        if part and (ids := self._named.get(head)):
+            inside = [i for i in self._named.get(part, ()) if i.split("/")[0] in ids]
+            return tuple(inside) or ids
+        within = [name for name in self._named if name in text and len(name) > 1]
+        return self._named[max(within, key=len)] if within else ()
+
+    def told_by(self, text: str) -> frozenset[str]:
+        """The industries and sub-industries that the words of a finding tell."""
+        return frozenset(i for word in self._telling.findall(text.lower()) for i in self._words[word])
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 from schemas.clauses import Clause
 from schemas.criteria import FOLDER, Standing, load_catalogue
 from schemas.references import arabic, locator, plain
+from schemas.vocabulary import vocabulary
 
 BEFORE, AFTER = dt.date(2026, 6, 30), dt.date(2026, 7, 1)
 CATALOGUE = load_catalogue()
@@ -46,8 +47,26 @@ def test_general_lists_come_only_when_asked_for() -> None:
 
 def test_a_sub_industry_is_bound_by_its_own_and_by_the_general_entries_of_its_list() -> None:
     dust = {c.industry for c in CATALOGUE.in_force("industry-trade/dust", AFTER)}
-    assert dust == {"industry-trade/dust"}
+    shared = {f"industry-trade/{part}" for part in ("general", "dust", "ammonia", "confined space")}
+    assert dust == shared
+    metals = {c.industry for c in CATALOGUE.in_force("工贸/冶金", AFTER)}
+    assert metals == {*shared, "industry-trade/metallurgy"}
     assert len(CATALOGUE.in_force("工贸", AFTER)) == 65
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("煤炭开采", ("coal",)),
+        ("非煤矿山", ("noncoal-underground", "noncoal-openpit", "tailings")),
+        ("钢铁企业", ("industry-trade/metallurgy",)),
+        ("工贸/粉尘涉爆", ("industry-trade/dust",)),
+        ("industry-trade/dust", ("industry-trade/dust",)),
+        ("space travel", ()),
+    ],
+)
+def test_an_industry_is_known_by_the_longest_name_within_the_words(name: str, ids: tuple[str, ...]) -> None:
+    assert vocabulary().industry_ids(name) == ids
 
 
 def test_an_unknown_industry_is_bound_by_nothing() -> None:
