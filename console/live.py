@@ -20,7 +20,7 @@ from console.picture import EVENTS, WHOLE, Picture
 from console.rows import Rows
 from schemas.commands import CommandResult
 from schemas.model import Refused
-from streams.connect import consumer
+from streams.connect import begin_offsets, consumer, end_offsets
 from streams.decode import Record
 from streams.published import TOPIC as CATALOGUE_TOPIC
 from streams.reader import Tail, all_partitions, read_to_end
@@ -186,7 +186,7 @@ class Live:
         wanted = all_partitions((*EVENTS, "processing.steps", "worker.heartbeats"))
         reader = consumer(self._servers)
         try:
-            begins, ends = reader.beginning_offsets(wanted), reader.end_offsets(wanted)
+            begins, ends = begin_offsets(reader, wanted), end_offsets(reader, wanted)
         finally:
             reader.close()
         back = {"processing.steps": RECENT_STEPS, "worker.heartbeats": RECENT_STEPS}

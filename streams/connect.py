@@ -1,13 +1,14 @@
 """Where the broker is, what it is, and that every topic stands there as topics.yaml says."""
 
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from schemas.settings import Settings
 from schemas.topics import Topic, topics
@@ -28,6 +29,7 @@ class GroupTimes:
 
 
 _DELIVERY_MS = 120_000  # a broker that starts or elects a leader is waited for; then the send fails, and says so
+_METADATA_S = 30
 # Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
 EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4, fetch_wait_ms=20)
 KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0, fetch_wait_ms=250)
@@ -105,6 +107,31 @@ def log_ids(servers: str) -> dict[str, str]:
         return {row["name"]: str(row["topic_id"]) for row in admin.describe_topics(list(topics()))}
     finally:
         admin.close()
+
+
+def begin_offsets(reader: KafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """The first offset that each log still has. Raises KafkaError."""
+    return _offsets(reader.beginning_offsets, list(partitions))
+
+
+def end_offsets(reader: KafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offset after the last one that a reader of what is committed may come to. Raises KafkaError."""
+    return _offsets(reader.end_offsets, list(partitions))
+
+
+def _offsets(
+    ask: Callable[[list[TopicPartition]], dict[TopicPartition, int]], partitions: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """kafka-python 3.0 trips over a partition whose leader it has not heard of yet beside others that it knows."""
+    deadline = time.monotonic() + _METADATA_S
+    while partitions:
+        try:
+            return ask(partitions)
+        except KeyError as error:
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"no offset of {error} within {_METADATA_S} s") from error
+            time.sleep(0.1)
+    return {}
 
 
 def consumer(servers: str, **options: object) -> KafkaConsumer:

@@ -6,44 +6,39 @@ from kafka import TopicPartition
 
 from schemas.steps import Step
 from schemas.topics import SITE_PARTITIONS, inputs
-from streams.connect import consumer, log_ids
-from streams.reader import all_partitions, near_end, read_to_end
+from streams.connect import log_ids
+from streams.reader import all_partitions, newest
 
+_LAST = 4  # offsets read back for the last record: few, frames are large
 _RECENT_STEPS = 50  # the last record is wanted; the embedded broker's idea of the end is a batch too early
 
 
 def true_ends(servers: str, names: Iterable[str]) -> dict[TopicPartition, int]:
-    """The offset after the last record of every partition.
+    """The offset after the last committed record of every partition; 0 where there is none.
 
-    The embedded broker's own answer is too low when the last batch holds several records: read on from there.
+    The broker's own answer is another: the embedded one's is too low when the last batch holds several records, and on
+    Apache Kafka the end of a transaction takes an offset that nobody is ever given.
     """
     wanted = all_partitions(names)
-    reader = consumer(servers, fetch_max_wait_ms=20)
-    try:
-        reader.assign(wanted)
-        ends = reader.end_offsets(wanted)
-        for tp in wanted:
-            reader.seek(tp, ends[tp])
-        while reader.poll(timeout_ms=150):
-            pass
-        return {tp: reader.position(tp) for tp in wanted}
-    finally:
-        reader.close()
+    ends = dict.fromkeys(wanted, 0)
+    for record in newest(servers, wanted, _LAST):
+        ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
+    return ends
 
 
 def absorbed(servers: str) -> dict[TopicPartition, int]:
     """The last offset of every input that processing has absorbed, from the newest step records; -1 = nothing yet."""
     logs = log_ids(servers)
-    newest: dict[int, Step] = {}
+    last: dict[int, Step] = {}
     steps = [TopicPartition("processing.steps", p) for p in range(SITE_PARTITIONS)]
-    for record in read_to_end(servers, only=steps, start=near_end(servers, steps, _RECENT_STEPS)):
+    for record in newest(servers, steps, _RECENT_STEPS):
         step = Step.parse(record.value or b"{}")
-        if record.partition not in newest or newest[record.partition].step <= step.step:
-            newest[record.partition] = step
+        if record.partition not in last or last[record.partition].step <= step.step:
+            last[record.partition] = step
     found = {}
     for name in inputs():
         for p in range(SITE_PARTITIONS):
-            seen = newest[p].absorbed.get(name) if p in newest else None
+            seen = last[p].absorbed.get(name) if p in last else None
             found[TopicPartition(name, p)] = seen.last if seen and seen.log_id == logs[name] else -1
     return found
 

@@ -24,6 +24,7 @@ from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
 from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
+from streams.natural_holes import NaturalHoles, watch
 from warehouse.lake import Fenced, LakeTable
 
 log = logging.getLogger("qingling.landing")
@@ -90,7 +91,12 @@ def make_app(settings: Settings) -> faust.App:
     app = faust_app(GROUP, servers, settings, read_committed=True, stream_buffer_maxsize=1024)
     # One agent on purpose: with two on a topic a message counts when both have acknowledged it.
     channel = raw_channel(app, topics())
-    lander = Lander(lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers))
+    natural = NaturalHoles()
+    watch(natural)
+    lander = Lander(
+        lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers),
+        natural.covers,
+    )  # fmt: skip
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
     ids: dict[str, str] = {}
     owned: set[Place] = set()
@@ -110,7 +116,10 @@ def make_app(settings: Settings) -> faust.App:
     async def assigned(_app: faust.App, assigned: Iterable[TopicPartition], **_: object) -> None:
         async with busy:
             owned.update((tp.topic, tp.partition) for tp in assigned if tp.topic in topics())
-            ids.update(await asyncio.to_thread(_take, lander, servers, sorted(owned)))
+            found = await asyncio.to_thread(_take, lander, servers, sorted(owned))
+            if found != ids:
+                natural.clear()
+            ids.update(found)
         ready.set()
         log.info("%s partitions taken", len(owned))
 

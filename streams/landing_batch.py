@@ -63,9 +63,14 @@ class Lander:
         fenced: type[Exception],
         refuse: Callable[[Refusals], None],
         gaps: Gaps,
+        natural: Callable[[Place, int, int], bool] = lambda *_: False,
     ) -> None:
-        """`refuse` must not return before the dead letters are safe: the offsets they stood at are committed next."""
+        """`refuse` must not return before the dead letters are safe: the offsets they stood at are committed next.
+
+        `natural(place, first, beyond)`: whether it is known that no record stands there; else it is read again.
+        """
         self._open_table, self._fenced, self._refuse, self._gaps = open_table, fenced, refuse, gaps
+        self._natural = natural
         self._tables: dict[str, Table] = {}
         self._log_ids: dict[str, str] = {}
         self._last: dict[Place, int | None] = {}  # last landed offset; None: nothing yet
@@ -140,7 +145,7 @@ class Lander:
                 continue
             want = self._next(place)
             for offset in sorted(found):
-                if offset > want:
+                if offset > want and not self._natural(place, want, offset):
                     holes[place] = (self._next(place), offset)
                 want = max(want, offset + 1)
         return holes

@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.connect import consumer
+from streams.connect import begin_offsets, consumer
 from streams.decode import Record
 
 log = logging.getLogger("qingling.landing")
@@ -56,8 +56,8 @@ class Rereader:
             self._reader = consumer(self._servers, fetch_max_wait_ms=_FETCH_WAIT_MS, max_poll_records=5_000)
         reader = self._reader
         open_: dict[TopicPartition, int] = {TopicPartition(*place): beyond for place, (_, beyond) in ranges.items()}
-        begins = reader.beginning_offsets(list(open_))
         reader.assign(list(open_))
+        begins = begin_offsets(reader, open_)
         reader.resume(*open_)  # a partition of the last time is still paused
         for tp in open_:
             first, beyond = ranges[tp.topic, tp.partition]

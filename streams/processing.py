@@ -1,8 +1,8 @@
 """The processing app: one Faust app, one agent over the four site-keyed inputs, working in steps (design §4).
 
-The step record, not the consumer group's offset, is the truth about what was absorbed. Events, then states, then
-answers and the step record are written, each wait gathered; a crash in between re-executes the step's inputs on the
-state they met.
+The step record, not the consumer group's offset, is the truth about what was absorbed. On Apache Kafka a step is one
+transaction of events, states, answers and step record; elsewhere they are written in that order, and a crash in between
+re-executes the step's inputs on the state they met (streams/transactions.py).
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, NoReturn
 
 import faust
 import mode
@@ -22,26 +22,39 @@ from schemas.steps import Step
 from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
+from streams.connect import is_embedded
 from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
+from streams.step import Emitted, PartitionState
+from streams.transactions import Fenced, Ordered, Transactions, Writer
 from streams.worker import Row, Worker, rows
 
 log = logging.getLogger("qingling.processing")
 
+APP = "qingling-processing"
 BATCH = 512  # Kafka messages per step at most
+# A partition without input gets a step at least every second, so that silence and timers are seen.
+TICK_S, QUIET_S = 0.25, 0.7
 HEARTBEAT_S = 5.0
 NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
+# A fenced worker that has lost its partitions hears of it with its next heartbeat. One that has not (the broker gave up
+# on a transaction) would keep a partition nobody works on.
+FENCED_S = 10
 
 
 def make_app(settings: Settings) -> faust.App:
     """The Faust app with its one agent. Reads the catalogue and starts following the registry."""
     worker = Worker(settings, load_catalogue())
     app = faust_app(
-        "qingling-processing", worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=BATCH,
+        APP, worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=BATCH,
         producer_acks=-1, producer_max_request_size=8 << 20, producer_compression_type="lz4", producer_linger=0.0,
     )  # fmt: skip
     channel = raw_channel(app, inputs())
+    writer: Writer = (
+        Ordered(lambda batch: send_all(app, batch)) if is_embedded(settings) else Transactions(worker.servers, APP)
+    )
     ready, busy = asyncio.Event(), asyncio.Lock()
     unassigned_since = time.monotonic()
+    fenced_since: float | None = None
 
     @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins
     async def revoked(*_: Any, **__: Any) -> None:
@@ -49,14 +62,18 @@ def make_app(settings: Settings) -> faust.App:
         ready.clear()
         async with busy:  # the running step finishes: it is written before anyone else can own the partition
             worker.states.clear()
+            await writer.drop()
         unassigned_since = time.monotonic()
 
     @app.on_partitions_assigned.connect  # runs beside the restart of the streams, not before it: hence the gate
     async def assigned(*arguments: Any, **_: Any) -> None:
+        nonlocal fenced_since
         owned = sorted({tp.partition for tp in arguments[1] if tp.topic == inputs()[0]})
         async with busy:
+            await writer.take(owned)  # before the states are read: after this they can no longer change
             worker.states = await asyncio.to_thread(worker.load, owned)
-            await _mark_start(app, worker)
+            fenced_since = None
+            await write(first_steps(worker.states.values()))
         ready.set()
         log.info("partitions %s loaded", owned)
 
@@ -70,11 +87,38 @@ def make_app(settings: Settings) -> faust.App:
                     record_of(event.message, worker.logs) for event in events
                     if event.message.partition in worker.states and event.message.generation_id == generation
                 ]  # fmt: skip
-                for state, out in await asyncio.to_thread(worker.step, records):
-                    for part in rows(state, out):
-                        await send_all(app, part)
+                await write(await asyncio.to_thread(worker.step, records))
             for event in events:
                 event.ack()
+
+    @app.timer(TICK_S)
+    async def tick() -> None:
+        async with busy:
+            if ready.is_set():
+                await write(await asyncio.to_thread(worker.tick, QUIET_S))
+
+    async def write(done: Sequence[tuple[PartitionState, Emitted]]) -> None:
+        """Every partition's step at once. A step that cannot be written ends the worker: its memory is ahead."""
+        nonlocal fenced_since
+        outcomes = await asyncio.gather(
+            *(writer.write(state.number, rows(state, out)) for state, out in done), return_exceptions=True
+        )
+        for (state, _), outcome in zip(done, outcomes, strict=True):
+            if isinstance(outcome, Fenced):
+                log.warning("%s: another worker owns it, or its transaction ran out; dropped", outcome)
+                worker.states.pop(state.number, None)
+                await writer.drop([state.number])
+                fenced_since = fenced_since or time.monotonic()
+            elif isinstance(outcome, BaseException):
+                log.error("partition %s: step %s was not written: %r", state.number, state.step, outcome)
+                raise outcome
+
+    @app.on_before_shutdown.connect
+    async def stopping(*_: Any, **__: Any) -> None:
+        """The running step is finished: cut off, its transaction would hold up readers until the next owner comes."""
+        ready.clear()
+        async with busy:
+            await writer.drop()
 
     @app.timer(HEARTBEAT_S)
     async def beat() -> None:
@@ -84,29 +128,40 @@ def make_app(settings: Settings) -> faust.App:
 
     @app.timer(5.0)
     async def watch() -> None:
+        if not worker.tail.is_alive():
+            _end(f"registry and catalogue are no longer followed: {worker.tail.error}")
         if not worker.states and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            log.error("no partition was assigned for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
-            os._exit(3)
+            _end(f"no partition was assigned for {NO_ASSIGNMENT_S} s")
+        if fenced_since is not None and time.monotonic() - fenced_since > FENCED_S:
+            _end(f"fenced {FENCED_S} s ago and still in the group as before")
 
     return app
+
+
+def _end(why: str) -> NoReturn:
+    log.error("%s: ending, to be started anew", why)
+    os._exit(3)
 
 
 def heartbeat(partitions: Sequence[int]) -> Row:
     name = f"{socket.gethostname()}/{os.getpid()}"
     at = from_us(time.time_ns() // 1000)
-    beat = Heartbeat(worker=name, app="qingling-processing", at=at, partitions=tuple(partitions))
+    beat = Heartbeat(worker=name, app=APP, at=at, partitions=tuple(partitions))
     return ("worker.heartbeats", name.encode(), beat.encode(), 0, None)
 
 
-async def _mark_start(app: faust.App, worker: Worker) -> None:
-    """A first step record where none stands yet, so that states seeded from the lake count as complete."""
-    marks: list[Row] = []
-    for state in worker.states.values():
+def first_steps(states: Iterable[PartitionState]) -> list[tuple[PartitionState, Emitted]]:
+    """A first step record where none stands yet, so that states seeded from the lake count as complete.
+
+    Its `now` is the beginning of time: what a clock says, or data will say, is not known yet.
+    """
+    marks = []
+    for state in states:
         if state.completed is None:
-            record = Step(step=state.step, partition=state.number, now=from_us(time.time_ns() // 1000))
-            marks.append(("processing.steps", str(state.number).encode(), record.encode(), state.number, None))
+            now = from_us(state.data_now_us)
+            marks.append((state, Emitted(record=Step(step=state.step, partition=state.number, now=now))))
             state.completed = state.step
-    await send_all(app, marks)
+    return marks
 
 
 async def send_all(app: faust.App, batch: Sequence[Row]) -> None:

@@ -4,7 +4,9 @@
 too low when the last batch holds several records.
 """
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,12 +14,19 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from schemas.topics import topics
-from streams.connect import consumer, log_ids
+from streams.connect import begin_offsets, consumer, end_offsets, log_ids
 from streams.decode import Record
+
+log = logging.getLogger("qingling.reader")
 
 _EMPTY_FETCH_MS = 120  # long enough for a fetch of 20 ms to come back on a busy machine, several times
 _FETCH_WAIT_MS = 20
+_PATIENCE_S = 60  # a broker that restarts is waited for
 _TAIL_WAIT_MS = 100  # the embedded broker does not wake a waiting fetch: this is latency, and its inverse is idle cost
+
+
+class Unread(RuntimeError):
+    """The broker did not give records that stand before one it has given: nothing may be absorbed past them."""
 
 
 def _record(m: Any, logs: Mapping[str, str]) -> Record:
@@ -44,7 +53,7 @@ def read_to_end(
     logs = log_ids(servers)
     try:
         _seek(reader, wanted, start or {})
-        ends = reader.end_offsets(wanted)
+        ends = end_offsets(reader, wanted)
         while True:
             batch = reader.poll(timeout_ms=_EMPTY_FETCH_MS)
             for messages in batch.values():
@@ -60,9 +69,27 @@ def near_end(servers: str, partitions: Iterable[TopicPartition], count: int) -> 
     """For each partition the offset `count` before its end as the broker gives it, or 0: where its last ones begin."""
     reader = consumer(servers)
     try:
-        return {tp: max(0, end - count) for tp, end in reader.end_offsets(list(partitions)).items()}
+        return {tp: max(0, end - count) for tp, end in end_offsets(reader, partitions).items()}
     finally:
         reader.close()
+
+
+def newest(servers: str, partitions: Iterable[TopicPartition], count: int) -> list[Record]:
+    """The last records of each partition, in order within it: those of the last `count` offsets, at least one if any.
+
+    Offsets are no count of records: what was aborted and the transactions' own marks take some as well. Where the last
+    `count` hold no record, it looks farther back.
+    """
+    found: list[Record] = []
+    wanted = list(partitions)
+    while wanted:
+        start = near_end(servers, wanted, count)
+        read = list(read_to_end(servers, only=wanted, start=start))
+        found += read
+        seen = {TopicPartition(record.topic, record.partition) for record in read}
+        wanted = [tp for tp in wanted if tp not in seen and start[tp] > 0]
+        count *= 16
+    return found
 
 
 def read_range(servers: str, partition: TopicPartition, first: int, beyond: int) -> tuple[list[Record], int]:
@@ -70,17 +97,22 @@ def read_range(servers: str, partition: TopicPartition, first: int, beyond: int)
 
     The second value is above `first` if retention has eaten the start of the range: that is loss, and the caller's to
     report. Holes (compaction, transaction markers) are natural: the read ends at the position, not at a count.
+    Raises Unread if the broker does not give what must be there, KafkaError.
     """
     reader = consumer(servers, fetch_max_wait_ms=_FETCH_WAIT_MS)
     logs = log_ids(servers)
     found: list[Record] = []
     try:
-        begins = max(first, reader.beginning_offsets([partition])[partition])
+        begins = max(first, begin_offsets(reader, [partition])[partition])
         _seek(reader, [partition], {partition: begins})
-        empty = 0
-        while reader.position(partition) < beyond and empty < 50:
+        last = time.monotonic()
+        while reader.position(partition) < beyond:
+            if time.monotonic() - last > _PATIENCE_S:
+                raise Unread(
+                    f"{partition.topic}/{partition.partition}: nothing from offset {reader.position(partition)}"
+                )
             batch = reader.poll(timeout_ms=_EMPTY_FETCH_MS).get(partition, [])
-            empty = 0 if batch else empty + 1
+            last = time.monotonic() if batch else last
             found += [_record(message, logs) for message in batch if message.offset < beyond]
         return found, begins
     finally:
@@ -89,7 +121,7 @@ def read_range(servers: str, partition: TopicPartition, first: int, beyond: int)
 
 def _seek(reader: KafkaConsumer, wanted: list[TopicPartition], start: Mapping[TopicPartition, int]) -> None:
     reader.assign(wanted)
-    begins = reader.beginning_offsets([tp for tp in wanted if tp not in start]) if len(start) < len(wanted) else {}
+    begins = begin_offsets(reader, [tp for tp in wanted if tp not in start])
     for tp in wanted:
         reader.seek(tp, start.get(tp, begins.get(tp, 0)))
 
@@ -98,7 +130,7 @@ class Tail(threading.Thread):
     """Follows topics for ever in a thread: `seen(record)` is called in the thread, in order within a partition.
 
     `caught_up` is set once everything that stood there at the start has been seen. A lost broker is waited for; `error`
-    says what is wrong meanwhile.
+    says what is wrong meanwhile. If `seen` or `idle` raise, the thread ends, `error` says why, and it is not alive.
     """
 
     def __init__(
@@ -124,6 +156,10 @@ class Tail(threading.Thread):
             except KafkaError as error:
                 self.error = str(error) or type(error).__name__
                 self._halt.wait(1)
+            except Exception as error:
+                self.error = f"{type(error).__name__}: {error}"
+                log.exception("no longer followed: %s", ", ".join(self._names))
+                return
 
     def _follow(self, position: dict[TopicPartition, int]) -> None:
         wanted = all_partitions(self._names)
@@ -132,9 +168,9 @@ class Tail(threading.Thread):
         try:
             late = [tp for tp in wanted if tp.topic in self._from_end and tp not in position]
             if late:
-                position.update(reader.end_offsets(late))
+                position.update(end_offsets(reader, late))
             _seek(reader, wanted, position)
-            ends = reader.end_offsets(wanted)
+            ends = end_offsets(reader, wanted)
             while not self._halt.is_set():
                 batch = reader.poll(timeout_ms=2 * _TAIL_WAIT_MS)
                 self.error = None

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kafka import TopicPartition
 
@@ -21,7 +22,7 @@ from streams.connect import bootstrap_servers, log_ids
 from streams.decode import Record
 from streams.published import TOPIC as CATALOGUE_TOPIC
 from streams.published import PublishedCatalogues
-from streams.reader import Tail, near_end, read_range, read_to_end
+from streams.reader import Tail, newest, read_range, read_to_end
 from streams.registry import REGISTRY_TOPICS, Registry
 from streams.step import Context, Emitted, PartitionState, run_step
 
@@ -31,6 +32,8 @@ STATE_TOPICS = ("alarm.states", "hazard.states", "site.memory", "command.results
 REGISTRY_WAIT_S = 10  # a frame's registry record is on its way; after this the frame is judged by what is known
 SEEDING_WAIT_S = 120  # whoever seeds has died if it takes longer
 _RECENT_STEPS = 200
+_BEHIND_US = 5_000_000  # a clock that is farther behind than this is said so
+LETTER_BYTES = 4 << 20  # a letter must pass where its record passed, with headers and uncompressed
 
 Row = tuple[str, bytes | None, bytes | None, int | None, list[tuple[str, bytes]] | None]
 
@@ -46,6 +49,8 @@ class Worker:
         self.context = Context(Registry(), catalogue, self.published.known)
         self.states: dict[int, PartitionState] = {}
         self._letters: list[Row] = []
+        self._stepped: dict[int, float] = {}  # partition → monotonic seconds of its last step or tick
+        self._behind: set[int] = set()  # partitions whose last owner's clock was ahead of ours, and it was said
         self.learning = threading.Lock()  # the tail's thread and a step's thread both touch registry and catalogue
         self.tail = Tail(self.servers, (*REGISTRY_TOPICS, CATALOGUE_TOPIC), self._learn, self._settle)
         self.tail.start()
@@ -95,7 +100,7 @@ class Worker:
             time.sleep(0.05)
         states = {number: PartitionState(number) for number in numbers}
         steps = [TopicPartition("processing.steps", number) for number in states]
-        for record in read_to_end(self.servers, only=steps, start=near_end(self.servers, steps, _RECENT_STEPS)):
+        for record in newest(self.servers, steps, _RECENT_STEPS):
             states[record.partition].restore_step(record)
         kept = [TopicPartition(name, number) for name in STATE_TOPICS for number in states]
         for record in read_to_end(self.servers, only=kept):
@@ -103,6 +108,7 @@ class Worker:
         for state in states.values():
             # what another log absorbed says nothing about this one: the topic was created anew
             state.absorbed = {t: r for t, r in state.absorbed.items() if r.log_id == self.logs[t]}
+        self._stepped, self._behind = {}, set()
         return states
 
     def contiguous(self, records: Sequence[Record]) -> list[Record]:
@@ -135,27 +141,49 @@ class Worker:
         by_partition: dict[int, list[Record]] = {}
         for record in self.contiguous(records):
             by_partition.setdefault(record.partition, []).append(record)
-        done = []
-        for number, mine in sorted(by_partition.items()):
-            state = self.states[number]
-            now_us = self._now_us(state, mine)
-            with self.learning:
-                self._choose_catalogue(now_us)
-                done.append((state, run_step(state, mine, now_us, self.context)))
-        return done
+        return [self._run(self.states[number], mine) for number, mine in sorted(by_partition.items())]
 
-    def _now_us(self, state: PartitionState, records: Sequence[Record]) -> int:
-        if self.settings.clock != "data":
-            return time.time_ns() // 1000
-        newest = max((newest_us(record) for record in records), default=0)
-        state.data_now_us = max(state.data_now_us, newest)
-        return state.data_now_us or time.time_ns() // 1000
+    def tick(self, quiet_s: float) -> list[tuple[PartitionState, Emitted]]:
+        """A step without input for every partition that had none for `quiet_s`; only those that changed something."""
+        now = time.monotonic()
+        due = [state for n, state in sorted(self.states.items()) if now - self._stepped.get(n, -1e9) >= quiet_s]
+        done = [self._run(state, []) for state in due]
+        return [(state, out) for state, out in done if not out.empty]
+
+    def _run(self, state: PartitionState, records: Sequence[Record]) -> tuple[PartitionState, Emitted]:
+        now_us = self.now_us(state, records)
+        with self.learning:
+            self._choose_catalogue(now_us)
+            out = run_step(state, records, now_us, self.context)
+        self._stepped[state.number] = time.monotonic()
+        return state, out
+
+    def now_us(self, state: PartitionState, records: Sequence[Record] = ()) -> int:
+        """The step's `now`, never before that of the partition's last step: workers' clocks differ.
+
+        It is the clock's, or that of the newest reading when a recorded series is replayed.
+        """
+        if self.settings.clock == "data":
+            newest_read = max((newest_us(record) for record in records), default=0)
+            state.data_now_us = max(state.data_now_us, newest_read)
+            return state.data_now_us or wall_us()
+        now = wall_us()
+        if now + _BEHIND_US < state.data_now_us and state.number not in self._behind:
+            self._behind.add(state.number)
+            behind_s = (state.data_now_us - now) / 1e6
+            log.warning("partition %s: this clock is %.0f s behind the last step; timers wait", state.number, behind_s)
+        state.data_now_us = max(state.data_now_us, now)
+        return state.data_now_us
 
     def _await_registry(self, records: Sequence[Record]) -> None:
         needed = max((registry_offset(record) for record in records), default=-1)
         deadline = time.monotonic() + REGISTRY_WAIT_S
         while self.context.registry.version < needed and time.monotonic() < deadline:
             time.sleep(0.01)
+
+
+def wall_us() -> int:
+    return time.time_ns() // 1000
 
 
 def registry_offset(record: Record) -> int:
@@ -182,8 +210,11 @@ def rows(state: PartitionState, out: Emitted) -> tuple[list[Row], list[Row], lis
     p = state.number
     events: list[Row] = [(e.topic, e.site_id.encode(), e.encode(), p, None) for e in out.events]
     for refusal, record in out.refused:
-        headers = refusal.headers(record.headers)
-        events.append(("dead.letters", refusal.source.encode(), record.value or b"", None, headers))
+        raw, letter = record.value or b"", refusal
+        if len(raw) > LETTER_BYTES:
+            reason = f"{letter.reason} (the first {LETTER_BYTES} of {len(raw)} bytes; all of it at {record.coordinate})"
+            raw, letter = raw[:LETTER_BYTES], replace(letter, reason=reason)
+        events.append(("dead.letters", letter.source.encode(), raw, None, letter.headers(record.headers)))
     states: list[Row] = [("alarm.states", s.alarm_id.encode(), s.encode(), p, None) for s in out.alarm_states]
     states += [("hazard.states", s.hazard_id.encode(), s.encode(), p, None) for s in out.hazard_states]
     states += [("site.memory", m.site_id.encode(), m.encode(), p, None) for m in out.memories]
