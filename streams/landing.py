@@ -24,7 +24,7 @@ from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
 from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
-from streams.natural_holes import NaturalHoles, watch
+from streams.natural_holes import NaturalHoles, note_holes
 from warehouse.lake import Fenced, LakeTable
 
 log = logging.getLogger("qingling.landing")
@@ -92,7 +92,7 @@ def make_app(settings: Settings) -> faust.App:
     # One agent on purpose: with two on a topic a message counts when both have acknowledged it.
     channel = raw_channel(app, topics())
     natural = NaturalHoles()
-    watch(natural)
+    note_holes(natural)
     lander = Lander(
         lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers),
         natural.covers,

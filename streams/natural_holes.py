@@ -39,7 +39,7 @@ class NaturalHoles:
         self._beyond = {}
 
 
-def watch(holes: NaturalHoles) -> None:
+def note_holes(holes: NaturalHoles) -> None:
     """Every aiokafka consumer of this process notes its holes in `holes` from now on."""
 
     class Watched(_Records):

@@ -91,11 +91,13 @@ def make_app(settings: Settings) -> faust.App:
             for event in events:
                 event.ack()
 
-    @app.timer(TICK_S)
+    @app.task
     async def tick() -> None:
-        async with busy:
-            if ready.is_set():
-                await write(await asyncio.to_thread(worker.tick, QUIET_S))
+        while not app.should_stop:
+            await asyncio.sleep(TICK_S)
+            async with busy:
+                if ready.is_set():
+                    await write(await asyncio.to_thread(worker.tick, QUIET_S))
 
     async def write(done: Sequence[tuple[PartitionState, Emitted]]) -> None:
         """Every partition's step at once. A step that cannot be written ends the worker: its memory is ahead."""
