@@ -172,13 +172,17 @@ class SiteAlarms:
         self._changed = {}
         return states
 
-    def memory(self) -> dict[str, Any]:
-        """What is needed beside the states: last times, running delays, rules of standing alarms."""
-        sensor_ids, last_us = self._columns.heard()
+    @property
+    def columns(self) -> SensorColumns:
+        """Last time of every sensor, in the order of the sensors' ids."""
+        return self._columns
+
+    def memory(self, last_times: bool = True) -> dict[str, Any]:
+        """What is needed beside the states: running delays, rules of standing alarms, and last times unless they are
+        kept elsewhere, as in pages."""
         busy = [self._busy[key] for key in sorted(self._busy)]
-        return {
-            "sensor_ids": sensor_ids,
-            "last_us": last_us,
+        heard = dict(zip(("sensor_ids", "last_us"), self._columns.heard(), strict=True)) if last_times else {}
+        return heard | {
             "pending": [[alarm.alarm_id, alarm.on_since_us, alarm.off_since_us, alarm.peak] for alarm in busy],
             "rules": [self._dump(alarm) for alarm in busy if alarm.active],
         }

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.alarms import AlarmRule
+from schemas.memory import PAGE
 from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Direction
 
@@ -93,7 +94,8 @@ class SensorColumns:
         self.ids: list[str] = list(resolutions)
         self.place: dict[str, int] = {sensor_id: i for i, sensor_id in enumerate(self.ids)}
         self.resolution: Floats = np.array([*resolutions.values(), 1.0], "float64")
-        self._last_us: Ints = np.array([*(last_us.get(s, NEVER_US) for s in self.ids), NEVER_US], "int64")
+        self.last_us: Ints = np.array([*(last_us.get(s, NEVER_US) for s in self.ids), NEVER_US], "int64")
+        self._touched = np.zeros(len(self.ids) // PAGE + 1, bool)
         self._high: Floats = np.full(len(self.ids) + 1, np.inf)
         self._low: Floats = np.full(len(self.ids) + 1, -np.inf)
         self._high[-1] = self._low[-1] = np.nan  # compares as false with everything, even with infinity
@@ -103,9 +105,15 @@ class SensorColumns:
 
     def heard(self) -> tuple[list[str], list[int]]:
         """Ids of the sensors heard so far and the time of each one's last reading, UTC microseconds."""
-        times = self._last_us[:-1].tolist()
+        times = self.last_us[:-1].tolist()
         pairs = [(s, t) for s, t in zip(self.ids, times, strict=True) if t != NEVER_US]
         return [s for s, _ in pairs], [t for _, t in pairs]
+
+    def take_touched(self) -> list[int]:
+        """The pages (PAGE places each) of the sensors read since the last call."""
+        pages: list[int] = np.flatnonzero(self._touched).tolist()
+        self._touched[:] = False
+        return pages
 
     def set_marks(self, sensor_id: str, thresholds: Iterable[Threshold], watch: bool) -> None:
         """With `watch` every reading of the sensor is looked at; else those that may be beyond a threshold."""
@@ -127,7 +135,8 @@ class SensorColumns:
         if self._any_low:
             hit |= values <= self._low[place]
         found = self._watched(place, times, values, quality, hit) if hit.any() else []
-        np.maximum.at(self._last_us, place, times)
+        np.maximum.at(self.last_us, place, times)
+        self._touched[place // PAGE] = True
         return found
 
     def _watched(
@@ -138,7 +147,7 @@ class SensorColumns:
         rows = np.flatnonzero(marked[place])
         rows = rows[np.lexsort((times[rows], place[rows]))]  # stable: of equal times the earlier row comes first
         place, times, values = place[rows], times[rows], values[rows]
-        newer = times > self._last_us[place]
+        newer = times > self.last_us[place]
         newer[1:] &= (place[1:] != place[:-1]) | (times[1:] != times[:-1])
         keep = np.flatnonzero(newer & np.isfinite(values) & ((quality[rows] & _UNUSABLE) == 0))
         if not len(keep):

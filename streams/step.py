@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from schemas.alarms import AlarmState
 from schemas.commands import COMMANDS, Command, CommandResult
@@ -16,7 +16,7 @@ from schemas.deadletters import DeadLetter
 from schemas.events import Event, VerdictGiven
 from schemas.hazards import HazardStateRecord
 from schemas.ids import verdict_id
-from schemas.memory import SiteMemory
+from schemas.memory import Memory, SiteMemory, parse_memory
 from schemas.model import Refused
 from schemas.steps import Range, Step
 from schemas.times import from_us, to_us
@@ -26,6 +26,7 @@ from streams.alarms import SiteAlarms
 from streams.classify import Judgement, SiteCriteria
 from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
 from streams.hazards import SiteHazards
+from streams.pages import SitePages, StoredMemory
 from streams.refusal import Refusal
 from streams.registry import Registry
 
@@ -46,7 +47,7 @@ class Emitted:
     events: list[Event] = field(default_factory=list)
     alarm_states: list[AlarmState] = field(default_factory=list)
     hazard_states: list[HazardStateRecord] = field(default_factory=list)
-    memories: list[SiteMemory] = field(default_factory=list)
+    memories: list[Memory] = field(default_factory=list)
     results: list[CommandResult] = field(default_factory=list)
     refused: list[tuple[DeadLetter, Record]] = field(default_factory=list)
     record: Step | None = None
@@ -61,18 +62,23 @@ class SiteProcess:
 
     def __init__(
         self, site_id: str, context: Context, alarms: Iterable[AlarmState] = (),
-        hazards: Iterable[HazardStateRecord] = (), memory: SiteMemory | None = None,
+        hazards: Iterable[HazardStateRecord] = (), stored: StoredMemory | None = None,
     ) -> None:  # fmt: skip
         registry, site, sensors = context.registry, context.registry.sites[site_id], context.registry.sensors[site_id]
-        remembered = memory or SiteMemory(site_id=site_id, step=0)
+        stored = stored or StoredMemory()
+        head = stored.head or SiteMemory(site_id=site_id, step=0)
+        heard, readings = stored.readings()
         # what is open goes on under the catalogue it began under, to be ended by `configure` if that is gone
-        catalogue = context.known(remembered.catalogue_version) or context.catalogue
+        catalogue = context.known(head.catalogue_version) or context.catalogue
         self.site_id = site_id
-        self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, remembered.alarms or None)
-        self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, remembered.criteria or None)
-        self.hazards = SiteHazards(site, catalogue, hazards, remembered.hazards or None)
+        self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, heard | head.alarms)
+        self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, readings | head.criteria)
+        self.hazards = SiteHazards(site, catalogue, hazards, head.hazards or None)
         self._configured = (registry.revision[site_id], catalogue.version)
         self._ended: list[Judgement] = []
+        self._content = stored.head.content() if stored.head else b""
+        self._touched: set[int] = set()
+        self._pages = SitePages(site_id, sorted(sensors), stored.layout(sorted(sensors)))
 
     def configure(self, context: Context) -> None:
         """Take what the registry and catalogue say now, if it changed; `take_ended` has the spans that this ends."""
@@ -80,6 +86,9 @@ class SiteProcess:
         if now == self._configured:
             return
         sensors = registry.sensors[self.site_id]
+        self._touched.update(self.alarms.columns.take_touched())
+        if sorted(sensors) != list(self._pages.sensor_ids):
+            self._pages = SitePages(self.site_id, sorted(sensors), None)
         self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
         self._ended += self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
         self.hazards.configure(registry.sites[self.site_id], context.catalogue)
@@ -90,16 +99,32 @@ class SiteProcess:
         taken, self._ended = self._ended, []
         return taken
 
-    def memory(self, step: int) -> SiteMemory:
-        return SiteMemory(
-            site_id=self.site_id, step=step, alarms=self.alarms.memory(), criteria=self.criteria.memory(),
-            hazards=self.hazards.memory(), catalogue_version=self._configured[1],
+    def take_memory(self, step: int) -> list[Memory]:
+        """What must be written of what is remembered: changed pages, and the head if it changed since last written."""
+        self._touched.update(self.alarms.columns.take_touched())
+        touched, self._touched = sorted(self._touched), set()
+        written: list[Memory] = []
+        written += self._pages.written(step, touched, self.alarms.columns, self.criteria.signals)
+        head = SiteMemory(
+            site_id=self.site_id, step=step, alarms=self.alarms.memory(last_times=False),
+            criteria=self.criteria.memory(readings=False), hazards=self.hazards.memory(),
+            catalogue_version=self._configured[1],
         )  # fmt: skip
+        if (content := head.content()) != self._content:
+            self._content = content
+            written.append(head)
+        return written
 
 
 log = logging.getLogger("qingling.step")
 
-Stepped = TypeVar("Stepped", AlarmState, HazardStateRecord, SiteMemory, CommandResult)
+
+class _Numbered(Protocol):
+    @property
+    def step(self) -> int: ...
+
+
+Stepped = TypeVar("Stepped", bound=_Numbered)
 
 
 @dataclass
@@ -112,7 +137,7 @@ class PartitionState:
     sites: dict[str, SiteProcess] = field(default_factory=dict)
     stored_alarms: dict[str, dict[str, AlarmState]] = field(default_factory=dict)
     stored_hazards: dict[str, dict[str, HazardStateRecord]] = field(default_factory=dict)
-    stored_memories: dict[str, SiteMemory] = field(default_factory=dict)
+    stored_memories: dict[str, StoredMemory] = field(default_factory=dict)
     answers: dict[str, CommandResult] = field(default_factory=dict)
     data_now_us: int = 0
     completed: int | None = None  # the last step that has a step record; None: none stands in this log yet
@@ -133,11 +158,16 @@ class PartitionState:
                 hazard = HazardStateRecord.parse(record.value)
                 self._hold(self.stored_hazards.setdefault(hazard.site_id, {}), hazard.hazard_id, hazard)
             case "site.memory":
-                memory = SiteMemory.parse(record.value)
-                self._hold(self.stored_memories, memory.site_id, memory)
+                self._remember(parse_memory(record.value))
             case "command.results":
                 answer = CommandResult.parse(record.value)
                 self._hold(self.answers, answer.command_id, answer)
+
+    def _remember(self, memory: Memory) -> None:
+        stored = self.stored_memories.get(memory.site_id) or StoredMemory()
+        self._hold(stored.records, memory.key, memory)
+        if stored.records:
+            self.stored_memories[memory.site_id] = stored
 
     def _hold(self, held: dict[str, Stepped], key: str, record: Stepped) -> None:
         complete = self.completed
@@ -217,7 +247,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
     for process in touched.values():
         out.alarm_states += process.alarms.take_changed(number)
         out.hazard_states += process.hazards.take_changed(number)
-        out.memories.append(process.memory(number))
+        out.memories += process.take_memory(number)
     out.record = _step_record(state, records, number, now, context)
     state.step, state.completed, state.absorbed = number, number, dict(out.record.absorbed)
     return out

@@ -217,7 +217,7 @@ def rows(state: PartitionState, out: Emitted) -> tuple[list[Row], list[Row], lis
         events.append(("dead.letters", letter.source.encode(), raw, None, letter.headers(record.headers)))
     states: list[Row] = [("alarm.states", s.alarm_id.encode(), s.encode(), p, None) for s in out.alarm_states]
     states += [("hazard.states", s.hazard_id.encode(), s.encode(), p, None) for s in out.hazard_states]
-    states += [("site.memory", m.site_id.encode(), m.encode(), p, None) for m in out.memories]
+    states += [("site.memory", m.key.encode(), m.encode(), p, None) for m in out.memories]
     last: list[Row] = [("command.results", r.command_id.encode(), r.encode(), p, None) for r in out.results]
     if out.record is not None:
         last.append(("processing.steps", str(p).encode(), out.record.encode(), p, None))

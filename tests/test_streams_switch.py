@@ -155,5 +155,5 @@ def test_a_step_without_input_of_a_site_leaves_it_under_its_old_catalogue_until_
     mine.context.catalogue = WITHOUT
     mine.restart()
     (memory,) = mine.state.stored_memories.values()
-    assert memory.catalogue_version == WITH.version
+    assert memory.head is not None and memory.head.catalogue_version == WITH.version
     assert "evidence_completed" in kinds(mine.reads(dt.timedelta(days=2).total_seconds(), 0.3))
