@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from streams.broker import Broker, apache_kafka, embedded
+from streams.broker import Broker, embedded
 from streams.connect import ensure_topics, log_ids
+from tests.kafka_lender import KafkaLender
 
 ROOT = Path(__file__).parent.parent
 JARS = Path(os.environ.get("QINGLING_KAFKA_JARS", ROOT / ".kafka" / "libs"))
@@ -25,21 +27,37 @@ def missing(part: str, remedy: str) -> None:
 @pytest.fixture(
     params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)]
 )
-def broker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """A fresh broker with all topics; QINGLING_KAFKA and QINGLING_DATA point to it and to a folder of the test's own.
+def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kafka_lender: KafkaLender
+) -> Iterator[Broker]:
+    """An empty broker with all topics; QINGLING_KAFKA and QINGLING_DATA point to it and to a folder of the test's own.
 
-    `broker.json` stands in the data folder's `run`, so processes know which of the two it is.
+    `broker.json` stands in the data folder's `run`, so processes know which of the two it is. The embedded broker is
+    new for every test; Apache Kafka is lent, and its topics are new (so their ids are, too).
     """
     run = tmp_path / "data" / "run"
     if request.param == "kafka" and not list(JARS.glob("kafka-server-[0-9]*.jar")):
         missing("Apache Kafka", "run scripts/kafka_jars.sh")
-    start = embedded(run) if request.param == "embedded" else apache_kafka(run, JARS)
-    with start as running:
+    with embedded(run) if request.param == "embedded" else _lent(kafka_lender, run) as running:
         ensure_topics(running.servers)
         monkeypatch.setenv("QINGLING_KAFKA", running.servers)
         monkeypatch.setenv("QINGLING_DATA", str(tmp_path / "data"))
         yield running
         log_ids.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def kafka_lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaLender]:
+    """The Apache Kafka of this test process; it starts with the first test that borrows it."""
+    lender = KafkaLender(tmp_path_factory.mktemp("kafka"), JARS)
+    yield lender
+    lender.close()
+
+
+@contextmanager
+def _lent(lender: KafkaLender, run: Path) -> Iterator[Broker]:
+    yield lender.borrow(run)
+    lender.take_back()
 
 
 @pytest.fixture(scope="session")
