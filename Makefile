@@ -4,6 +4,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 UV ?= uv
 ARGS ?=
+# test processes at a time: most tests of the stream wait more than they compute
+WORKERS ?= 3
 
 .PHONY: help setup demo test lint bench proof kafka up down lock clean
 
@@ -17,7 +19,7 @@ demo: setup ## run everything on this machine and open the board (ARGS="--minute
 	@$(BIN)/qingling demo $(ARGS)
 
 test: setup ## run the tests; a test whose part is missing (Chromium, Kafka …) says so and is skipped, under CI=true it fails
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 lint: setup ## ruff, mypy, import rules, compose syntax
 	$(BIN)/ruff check .
