@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from schemas.settings import Settings
 from schemas.topics import topics
 from streams.connect import log_ids
 from streams.lag import true_ends
@@ -42,7 +43,8 @@ class Landed:
 
     def __init__(self, data: Path, servers: str) -> None:
         self._servers, self._logs = servers, log_ids(servers)
-        self._tables = {name: LakeTable.open(data / "lake", topic.table) for name, topic in topics().items()}
+        lake = Settings(data=data).lake_location
+        self._tables = {name: LakeTable.open(lake, topic.table) for name, topic in topics().items()}
 
     def lag(self) -> int:
         """Records of all topics that stand in the log and have not landed; heartbeats, which never rest, left out."""

@@ -14,9 +14,9 @@ def compact_lake(settings: Settings, retention_hours: int = RETENTION_HOURS) -> 
     """`{table: {files_before, files_after, deleted}}` of every table that exists; safe beside readers and writers."""
     done = {}
     for name in TABLES:
-        if not LakeTable.exists(settings.lake, name):
+        if not LakeTable.exists(settings.lake_location, name):
             continue
-        table = LakeTable.open(settings.lake, name)
+        table = LakeTable.open(settings.lake_location, name)
         merged = table.compact()
         if merged.files_before:
             table.checkpoint()

@@ -7,16 +7,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """QINGLING_DATA, QINGLING_KAFKA, QINGLING_CLOCK from the environment.
+    """QINGLING_DATA, QINGLING_KAFKA, QINGLING_LAKE_URL, QINGLING_CLOCK from the environment.
 
-    `kafka` is `embedded` or bootstrap servers. `clock` is `wall`, or `data` when a recorded series is replayed:
-    the steps' `now` then follows the data.
+    `lake_url` is empty (the lake is a folder below `data`) or `s3://bucket/prefix`; address and keys of the storage
+    come from the usual AWS_* variables. `kafka` is `embedded` or bootstrap servers. `clock` is `wall`, or `data` when a
+    recorded series is replayed: the steps' `now` then follows the data.
     """
 
     model_config = SettingsConfigDict(env_prefix="QINGLING_")
 
     data: Path = Path("data")
     kafka: str = "embedded"
+    lake_url: str = ""
     clock: str = "wall"
     # seconds between two landings of what has arrived; the demo lands often, an installation rarely needs to
     flush_s: float = 2.0
@@ -24,6 +26,11 @@ class Settings(BaseSettings):
     @cached_property
     def lake(self) -> Path:
         return self.data / "lake"
+
+    @property
+    def lake_location(self) -> Path | str:
+        """Where the lake is: `lake`, or the address in `lake_url`."""
+        return self.lake_url or self.lake
 
     @cached_property
     def warehouse(self) -> Path:

@@ -94,7 +94,7 @@ def make_app(settings: Settings) -> faust.App:
     natural = NaturalHoles()
     note_holes(natural)
     lander = Lander(
-        lambda name: LakeTable.open(settings.lake, name), Fenced, Letters(servers).send, Rereader(servers),
+        lambda name: LakeTable.open(settings.lake_location, name), Fenced, Letters(servers).send, Rereader(servers),
         natural.covers,
     )  # fmt: skip
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()

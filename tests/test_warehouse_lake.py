@@ -12,43 +12,11 @@ import pytest
 from deltalake import DeltaTable
 
 from schemas import tables
+from tests.lake_rows import APP, START, land, readings, states
 from warehouse import deltalog
-from warehouse.lake import Fenced, LakeTable, SchemaBreak, app_id
+from warehouse.lake import Fenced, LakeTable, SchemaBreak
 
 ROOT = Path(__file__).parent.parent
-APP = app_id("log", "registry.rules", 0)
-START = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
-
-
-def states(first: int, count: int, partition: int = 0) -> pa.Table:
-    return pa.table({
-        "log_id": ["log"] * count, "topic": ["registry.rules"] * count,
-        "partition": pa.array([partition] * count, pa.int32()), "offset": list(range(first, first + count)),
-        "kafka_at": pa.array([START] * count, tables.STAMP), "key": [f"k{i}" for i in range(count)],
-        "value": ['{"limit": 1.0}'] * count,
-    })  # fmt: skip
-
-
-def readings(first: int, count: int, at: dt.datetime = START, frame: str = "f") -> pa.Table:
-    return pa.table({
-        "log_id": pa.array(["log"] * count).dictionary_encode(), "topic": ["telemetry.frames"] * count,
-        "partition": pa.array([0] * count, pa.int32()), "offset": [first] * count,
-        "kafka_at": pa.array([at] * count, tables.STAMP), "row": pa.array(range(count), pa.int32()),
-        "frame_id": [f"{frame}{first}"] * count, "site_id": ["s"] * count,
-        "sensor_id": pa.array([f"m{i % 7}" for i in range(count)]).dictionary_encode(),
-        "occurred_at": pa.array([at] * count, tables.STAMP), "value": [float(i) for i in range(count)],
-        "quality": pa.array([255] * count, pa.uint8()), "source": ["t"] * count,
-        "received_at": pa.array([at] * count, tables.STAMP), "day": pa.array([at.date()] * count, pa.date32()),
-    })  # fmt: skip
-
-
-def land(table: LakeTable, count: int, rows: int = 10) -> None:
-    """`count` commits of `rows` records each, after what is landed."""
-    last = table.landed("log", "registry.rules").get(0)
-    for _ in range(count):
-        first = 0 if last is None else last + 1
-        table.append(states(first, rows), {APP: first + rows - 1}, {APP: last})
-        last = first + rows - 1
 
 
 def count(table: LakeTable, what: str = "count(*)") -> int:
@@ -127,6 +95,7 @@ def test_a_rival_between_look_and_commit_is_seen(tmp_path, monkeypatch):
 _WRITER = """
 from pathlib import Path
 from test_warehouse_lake import *
+from tests.lake_rows import *
 partition = int(sys.argv[2])
 table = LakeTable.open(Path(sys.argv[1]), "registry_rules")
 name = app_id("log", "registry.rules", partition)
@@ -181,6 +150,7 @@ _KILLED = """
 import os, signal
 from pathlib import Path
 from test_warehouse_lake import *
+from tests.lake_rows import *
 table = LakeTable.open(Path(sys.argv[1]), "registry_rules")
 land(table, 2)
 link = os.link
@@ -211,6 +181,7 @@ _FULL = """
 import resource, signal
 from pathlib import Path
 from test_warehouse_lake import *
+from tests.lake_rows import *
 table = LakeTable.open(Path(sys.argv[1]), "registry_rules")
 land(table, 1)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -394,3 +365,33 @@ def test_recent_reads_only_files_near_the_newest(tmp_path):
         for rows in table.recent(["frame_id", "kafka_at"], "kafka_at", 48 * 3_600_000_000)
     ]
     assert found == ["f2", "f1"]
+
+
+def test_a_compaction_whose_files_were_merged_before_it_looked_gives_way(tmp_path):
+    ours, rival = (LakeTable.open(tmp_path, "registry_rules") for _ in range(2))
+    land(ours, 6)
+    files = ours.files()
+    assert rival.compact().files_after == 1
+    assert ours.version == rival.version  # has looked: the log brings nothing new any more
+    again = ours.write(states(0, 60), {})
+    assert not ours.replace(files, [again])
+    assert count(ours) == 60
+    assert not (ours.path / again["add"]["path"]).exists()
+
+
+def test_a_column_arrives_while_others_write(tmp_path):
+    ours, other = (LakeTable.open(tmp_path, "readings") for _ in range(2))
+    frames = "log/telemetry.frames/0"
+    ours.append(readings(0, 5), {frames: 0}, {frames: None})
+    ours.widen([pa.field("note", pa.string()), pa.field("bits", pa.uint8())])
+    ours.append(readings(1, 5).append_column("note", pa.array(["n"] * 5)), {frames: 1}, {frames: 0})
+    other.append(readings(2, 5), {frames: 2}, {frames: 1})
+    assert other.columns["note"] == pa.string()
+    assert other.columns["bits"] == pa.int16()
+    assert other.compact(min_files=2).files_after == 1
+    assert (count(other), count(other, "count(note)")) == (15, 5)
+    with pytest.raises(SchemaBreak, match="column note: string on disk, int64 wanted"):
+        other.widen([pa.field("note", pa.int64())])
+    with pytest.raises(SchemaBreak, match="must be nullable"):
+        other.widen([pa.field("must", pa.int64(), nullable=False)])
+    assert LakeTable.open(tmp_path, "readings").columns["note"] == pa.string()

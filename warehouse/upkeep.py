@@ -4,18 +4,21 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from schemas.times import to_us
 from warehouse.deltalog import Action, now_ms
-from warehouse.durable import fit, write_file
+from warehouse.durable import fit
+
+if TYPE_CHECKING:
+    from warehouse.lake import LakeTable
 
 TARGET_BYTES = 64 << 20
 _ROWS_AT_ONCE = 3_000_000  # bounds the memory of one merge
+ROW_GROUP = 122_880  # what DuckDB reads at once; smaller groups are skipped more finely
 # One sensor's readings of a day lie together, so a reader skips the rest of the file.
 CLUSTER_BY = {"readings": ["site_id", "sensor_id", "occurred_at"]}
 
@@ -46,10 +49,10 @@ class Compacted:
     bytes_before: int = 0
     bytes_after: int = 0
 
-    def plus(self, files: int, size: int, merged: Action) -> "Compacted":
+    def plus(self, files: int, size: int, adds: list[Action]) -> "Compacted":
         return Compacted(
-            self.files_before + files, self.files_after + 1, self.bytes_before + size,
-            self.bytes_after + int(merged["add"]["size"]),
+            self.files_before + files, self.files_after + len(adds), self.bytes_before + size,
+            self.bytes_after + sum(int(action["add"]["size"]) for action in adds),
         )  # fmt: skip
 
 
@@ -106,20 +109,20 @@ def _filled(files: list[File], target_bytes: int) -> Iterator[list[File]]:
         yield group
 
 
-def merge(path: Path, group: list[File], schema: pa.Schema, partition_by: list[str]) -> Action | None:
-    """One fsynced file with the rows of `group`; None if one of the files is gone."""
-    name = path.name
-    plain = pa.schema([field for field in schema if field.name not in partition_by])
-    texts = [field.name for field in plain if field.type == pa.string()] if name in CLUSTER_BY else []
+def merge(table: "LakeTable", group: list[File]) -> Action | None:
+    """One stored file with the rows of `group`; None if one of the files is gone."""
+    by = CLUSTER_BY.get(table.name, [])
+    plain = pa.schema([field for field in table.schema if field.name not in table.partition_by])
+    texts = [field.name for field in plain if field.type == pa.string()] if by else []
     try:
-        parts = [pq.read_table(path / file.path, read_dictionary=texts, partitioning=None) for file in group]
+        parts = [table.read(file.path, None, texts) for file in group]
     except FileNotFoundError:
         return None
-    fitted = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, name) for part in parts]
+    fitted = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, table.name) for part in parts]
     rows = pa.concat_tables([_encoded(part, texts) for part in fitted]).unify_dictionaries().combine_chunks()
-    if name in CLUSTER_BY:
-        rows = _clustered(rows, CLUSTER_BY[name])
-    return write_file(path, rows, dict(group[0].partition), data_change=False)
+    if by:
+        rows = _clustered(rows, by)
+    return table.write(rows, dict(group[0].partition), data_change=False, row_group_size=ROW_GROUP)
 
 
 def _encoded(part: pa.Table, texts: list[str]) -> pa.Table:
@@ -143,10 +146,10 @@ def _clustered(rows: pa.Table, by: list[str]) -> pa.Table:
     return rows.take(pa.compute.sort_indices(pa.table(keys), sort_keys=[(column, "ascending") for column in by]))
 
 
-def remove_action(file: File) -> Action:
+def remove_action(file: File, data_change: bool) -> Action:
     return {
         "remove": {
-            "path": file.path, "deletionTimestamp": now_ms(), "dataChange": False, "extendedFileMetadata": True,
+            "path": file.path, "deletionTimestamp": now_ms(), "dataChange": data_change, "extendedFileMetadata": True,
             "partitionValues": dict(file.partition), "size": file.size,
         }
     }  # fmt: skip
@@ -155,12 +158,6 @@ def remove_action(file: File) -> Action:
 def removed(lines: Iterable[Action]) -> set[str]:
     """The paths that the actions remove."""
     return {line["remove"]["path"] for line in lines if "remove" in line}
-
-
-def discard(path: Path, adds: Iterable[Action]) -> None:
-    """Delete files that were written for a commit which did not happen."""
-    for action in adds:
-        (path / action["add"]["path"]).unlink(missing_ok=True)
 
 
 def vacuum(table: DeltaTable, path: Path, keep: Iterable[str], retention_hours: int) -> list[str]:

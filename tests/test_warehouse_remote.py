@@ -1,0 +1,126 @@
+"""The lake on S3-compatible storage: what holds on a local disk holds there too."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import polars
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from tests.lake_rows import APP, START, land, readings, states
+from tests.local_s3 import LocalS3
+from warehouse.lake import Fenced, LakeTable, SchemaBreak
+
+FRAMES = "log/telemetry.frames/0"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalS3]:
+    running = LocalS3()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def s3(server: LocalS3, monkeypatch: pytest.MonkeyPatch) -> LocalS3:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    server.empty()
+    return server
+
+
+def offsets(table: LakeTable) -> list[int]:
+    return sorted(table.delta().to_pyarrow_table()["offset"].to_pylist())
+
+
+def test_rows_and_offsets_come_together(s3):
+    assert not LakeTable.exists(s3.lake, "registry_rules")
+    table = LakeTable.open(s3.lake, "registry_rules")
+    land(table, 3)
+    again = LakeTable.open(s3.lake, "registry_rules")
+    assert LakeTable.exists(s3.lake, "registry_rules")
+    assert again.landed("log", "registry.rules") == {0: 29}
+    assert offsets(again) == list(range(30))
+    assert all(uri.startswith("s3://") for uri in again.file_uris())
+
+
+def test_a_stale_writer_is_fenced(s3):
+    stale, owner = (LakeTable.open(s3.lake, "registry_rules") for _ in range(2))
+    land(owner, 1)
+    with pytest.raises(Fenced) as caught:
+        stale.append(states(0, 10), {APP: 9}, {APP: None})
+    assert caught.value.moved == {APP: 9}
+    stale.append(states(10, 5), {APP: 14}, {APP: 9})
+    assert offsets(owner) == list(range(15))
+
+
+def test_a_rival_between_look_and_commit_is_seen(s3, monkeypatch):
+    ours, rival = (LakeTable.open(s3.lake, "registry_rules") for _ in range(2))
+    write = ours.write
+
+    def late(*arguments, **options):
+        action = write(*arguments, **options)
+        land(rival, 1)
+        return action
+
+    monkeypatch.setattr(ours, "write", late)
+    with pytest.raises(Fenced):
+        ours.append(states(0, 10), {APP: 9}, {APP: None})
+    assert offsets(rival) == list(range(10))
+
+
+def test_another_partition_s_rival_does_not_fence(s3, monkeypatch):
+    ours, rival = (LakeTable.open(s3.lake, "registry_rules") for _ in range(2))
+    write = ours.write
+
+    def late(*arguments, **options):
+        action = write(*arguments, **options)
+        rival.append(states(0, 5, partition=1), {"log/registry.rules/1": 4}, {"log/registry.rules/1": None})
+        return action
+
+    monkeypatch.setattr(ours, "write", late)
+    ours.append(states(0, 10), {APP: 9}, {APP: None})
+    assert offsets(ours) == sorted([*range(10), *range(5)])
+
+
+def test_compaction_and_vacuum_keep_every_row(s3):
+    table = LakeTable.open(s3.lake, "readings")
+    for i in range(6):
+        table.append(readings(i, 40, START + dt.timedelta(days=i % 2)), {FRAMES: i}, {FRAMES: i - 1 if i else None})
+    before = sorted(table.delta().to_pyarrow_table()["value"].to_pylist())
+    manifest = table.file_uris()[:1]
+    done = table.compact(min_files=2)
+    assert (done.files_before, done.files_after) == (6, 2)
+    assert len(table.vacuum(manifest, retention_hours=0)) == 5
+    assert sorted(table.delta().to_pyarrow_table()["value"].to_pylist()) == before
+    assert table.landed("log", "telemetry.frames") == {0: 5}
+    assert DeltaTable(f"{s3.lake}/readings").to_pyarrow_table().num_rows == 240
+    scanned = polars.scan_delta(f"{s3.lake}/readings").select(polars.len()).collect().item()
+    assert scanned == 240
+
+
+def test_a_new_nullable_column_arrives_beside_a_running_writer(s3):
+    ours, other = (LakeTable.open(s3.lake, "readings") for _ in range(2))
+    ours.widen([pa.field("note", pa.string())])
+    ours.append(readings(0, 5).append_column("note", pa.array(["n"] * 5)), {FRAMES: 0}, {FRAMES: None})
+    other.append(readings(1, 5), {FRAMES: 1}, {FRAMES: 0})
+    assert sorted(map(str, ours.delta().to_pyarrow_table()["note"].to_pylist())) == ["None"] * 5 + ["n"] * 5
+    with pytest.raises(SchemaBreak, match="column note"):
+        other.widen([pa.field("note", pa.int64())])
+
+
+def test_a_storage_that_refuses_loses_nothing(s3):
+    gone = LocalS3()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in gone.environment.items():
+                patch.setenv(name, value)
+            table = LakeTable.open(gone.lake, "registry_rules")
+            land(table, 1)
+            gone.stop()
+            with pytest.raises(Exception, match=r"(?i)connect|request") as caught:
+                land(table, 1)
+            assert isinstance(caught.value, OSError) or "Delta" in type(caught.value).__name__
+    finally:
+        gone.stop()
