@@ -2,12 +2,13 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from schemas.conditions import Compare, Condition, parse_condition
+from schemas.conditions import AnyOf, Compare, Condition, parse_condition, signals_of
 from schemas.hazards import Measure
 from schemas.model import Message
 from schemas.terms import ClauseKind, Confidence, Scope
@@ -99,8 +100,12 @@ class Clause(Authored):
     place whose sensors may trigger. `supersedes`: clauses of the earlier edition whose matter this one takes over;
     `continues`: of several successors, the one that carries on the earlier clause's open hazards. `partial`: the rule
     covers part of the clause: it may meet it, never refute it.
-    `needs`: what would have to be seen to decide the rest, or all of a clause without a rule. `keywords`, `phrasings`,
-    `contrasts`, `excludes` and `limits` are Chinese and are what a sentence of a finding is matched with.
+    `rule_confidence`: how sure the rule is where that is less than the clause is; a number that is a site's or an
+    engineer's default and no law makes it low, and what meets it is then reviewed. `sensor_rules`: rows of
+    sensor_rules.yaml that the rule says. `undecided`: row -> signals (`wanted` of the vocabulary) for want of which
+    the rule cannot say it. `needs`: what would have to be seen to decide the rest, or all of a clause without a rule.
+    `keywords`, `phrasings`, `contrasts`, `excludes` and `limits` are Chinese and are what a sentence of a finding is
+    matched with.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
@@ -123,6 +128,9 @@ class Clause(Authored):
     trigger: tuple[dict[str, Any], ...] = ()
     places: tuple[str, ...] = ()
     partial: bool = False
+    rule_confidence: Confidence | None = None
+    sensor_rules: tuple[str, ...] = ()
+    undecided: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     needs: tuple[str, ...] = ()
     evidence_wanted: tuple[str, ...] = ()
     deadline_days: int | None = Field(default=None, gt=0)
@@ -148,6 +156,25 @@ class Clause(Authored):
     def condition(self) -> Condition | None:
         """The rule as a condition; None if the clause is judged from text or by a person."""
         return None if self.rule is None else parse_condition(self.rule, vocabulary())[0]
+
+    def condition_about(self, signals: Iterable[str]) -> Condition | None:
+        """The rule, as far as evidence on these signals may decide it.
+
+        A partial rule that is an `any` of separate matters is asked only for those that the evidence speaks of: a fan
+        that runs leaves nothing open about the last reversal test. A rule that may refute its clause is asked whole.
+        """
+        condition = self.condition
+        if not self.partial or not isinstance(condition, AnyOf):
+            return condition
+        spoken = signals_of(condition).intersection(signals)
+        if spoken not in self._asked:
+            parts = tuple(part for part in condition.parts if signals_of(part) & spoken)
+            self._asked[spoken] = AnyOf(parts) if parts else condition
+        return self._asked[spoken]
+
+    @cached_property
+    def _asked(self) -> dict[frozenset[str], Condition]:
+        return {}
 
     @cached_property
     def triggers(self) -> tuple[Compare, ...]:

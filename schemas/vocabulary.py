@@ -24,6 +24,7 @@ class Signal(Message):
     en: str
     values: tuple[str, ...] = ()
     reach: str = Field(default="", pattern="^(place|area)?$")  # how far one sensor speaks; a bool: its area
+    context: bool = False  # says what goes on around it, not what is wrong
 
     @property
     def area_wide(self) -> bool:
@@ -99,6 +100,14 @@ class Implication(Message):
     then: str
 
 
+class Wanted(Message):
+    """A signal that a clause would need and no installation sends."""
+
+    name: str
+    zh: str
+    en: str
+
+
 class PlaceWords(Message):
     """`kind` is meant where all `words` occur."""
 
@@ -112,9 +121,10 @@ class Vocabulary:
     def __init__(
         self, signals: list[Signal], places: list[PlaceKind], setpoints: list[SetPoint],
         wind_limits: list[WindLimit], industries: list[Industry], implies: list[Implication],
-        place_words: list[PlaceWords],
+        place_words: list[PlaceWords], wanted: list[Wanted],
     ) -> None:  # fmt: skip
         self.signals = {signal.name: signal for signal in signals}
+        self.wanted = {each.name: each for each in wanted}
         self.places = {place.id: place for place in places}
         self.setpoints, self.wind_limits, self.place_words = setpoints, wind_limits, place_words
         self.industries = {industry.id: industry for industry in industries}
@@ -195,4 +205,5 @@ def vocabulary() -> Vocabulary:
         [Industry.parse(each) for each in raw["industries"]],
         [Implication.parse(each) for each in raw["implies"]],
         [PlaceWords.parse(each) for each in raw["place_words"]],
+        [Wanted.parse(each) for each in raw["wanted"]],
     )

@@ -17,7 +17,7 @@ from schemas.vocabulary import vocabulary
 from streams.decode import Found, Frame, Upstream
 from streams.ends import gone, unnamed_end
 from streams.findings import FindingJudge
-from streams.judgement import Judgement, verdict_of
+from streams.judgement import Judgement, verdict_by_rule
 from streams.signals import SITE_WIDE, SiteSignals
 from streams.spans import Change, Watch
 from streams.watching import Watching
@@ -129,7 +129,7 @@ class SiteCriteria:
             ended_at=ended, peak=span.peak, signal=signal, sensor_ids=span.sensor_ids,
             coordinates=tuple(dict.fromkeys((span.first, span.peaked, span.last))),
         )  # fmt: skip
-        verdict = Verdict.CANNOT_EVALUATE if change.what == "undecided" else verdict_of(clause)
+        verdict = Verdict.CANNOT_EVALUATE if change.what == "undecided" else verdict_by_rule(clause)
         why_zh, why = _why(clause, self.catalogue, change)
         return Judgement(
             verdict=verdict, clause=clause, site_id=self.site.site_id, place_id=watch.place_id,

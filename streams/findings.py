@@ -15,7 +15,7 @@ from schemas.times import shanghai_day
 from schemas.vocabulary import vocabulary
 from streams.criteria import Outcome, StatedFacts, evaluate
 from streams.decode import Found
-from streams.judgement import Judgement, verdict_of
+from streams.judgement import Judgement, verdict_by_rule, verdict_of
 from streams.matching import Answer, matcher
 from streams.telling import told
 from streams.why import cited, explained, named
@@ -162,34 +162,41 @@ class FindingJudge:
         registered = place.kind if place and place.kind != "other_workplace" else None
         kind = registered or words.place_kind(finding.place or finding.text)
         facts = StatedFacts(finding.facts, kind, words)
-        undecided: list[tuple[int, Clause, Outcome]] = []
+        undecided: list[tuple[bool, int, Clause, Outcome]] = []
         met: list[tuple[Clause, Outcome]] = []
+        telling = {name for name in finding.facts if name in words.signals and not words.signals[name].context}
+        certain = False  # whether a clause that the facts are about was decided
         for clause in clauses:
             condition = clause.condition
             if condition is None or not signals_of(condition) & finding.facts.keys():
                 continue
             if kind and clause.places and not clause.reads_at(kind):
                 continue
-            outcome = evaluate(condition, facts)
+            about = clause.condition_about(telling)
+            outcome = evaluate(about or condition, facts)
+            spoken_of = bool(signals_of(condition) & telling)
             if outcome.value is True:
                 met.append((clause, outcome))
             elif outcome.value is False:
+                certain |= spoken_of
                 if not clause.partial:
                     refuted[clause.id] = outcome
             else:
-                undecided.append((len(outcome.missing), clause, outcome))
+                undecided.append((not spoken_of, len(outcome.missing), clause, outcome))
         if met and kind is None and not _at_one_place([clause for clause, _ in met]):
             return [self._elsewhere([clause for clause, _ in met])]
+        if certain:  # what the facts only touch by what goes on around it (work, people, production) is not in question
+            undecided = [each for each in undecided if not each[0]]
         if met or not undecided:
             return [self._met(clause, outcome) for clause, outcome in met]
-        undecided.sort(key=lambda each: each[0])
-        return [self._lacking([(clause, outcome) for _, clause, outcome in undecided], facts)]
+        undecided.sort(key=lambda each: each[:2])
+        return [self._lacking([(clause, outcome) for _, _, clause, outcome in undecided], facts)]
 
     def _met(self, clause: Clause, outcome: Outcome) -> _Said:
         zh, en = cited(clause, self.catalogue.document_of(clause))
         seen_zh, seen_en = explained(outcome)
         return _Said(
-            verdict_of(clause), clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing
+            verdict_by_rule(clause), clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing
         )
 
     def _elsewhere(self, clauses: list[Clause]) -> _Said:

@@ -15,6 +15,11 @@ def verdict_of(clause: Clause) -> Verdict:
     return Verdict.MAJOR if binding else Verdict.NEEDS_REVIEW
 
 
+def verdict_by_rule(clause: Clause) -> Verdict:
+    """What a clause may say whose rule is met: no more than the clause, and no more than the rule is sure of."""
+    return Verdict.NEEDS_REVIEW if clause.rule_confidence is Confidence.LOW else verdict_of(clause)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """`phase`: began or ended (of a span of readings), finding. A span's evidence keeps its id from began to ended.

@@ -192,7 +192,8 @@ class Watch:
         seen: list[tuple[Outcome, _SensorFacts]] = []
         for i in looked:
             facts = _SensorFacts(self, i, at_us)
-            seen.append((evaluate(self.clause.condition, facts) if self.clause.condition else Outcome(False), facts))
+            asked = self.clause.condition_about((self.signals.sensors[i].signal,))
+            seen.append((evaluate(asked, facts) if asked else Outcome(False), facts))
         for value, say in ((True, self._hold), (None, self._doubt)):
             # a blind sensor whose timer runs is looked at, but nothing is doubted on its account
             if alike := [each for each in seen if each[0].value is value and triggered[each[1].sensor]]:
