@@ -66,7 +66,8 @@ def look(watch: Watch, at_us: int, in_force: bool) -> Iterator[Change]:
     seen = []
     for i in looked:
         facts = _SensorFacts(watch, i, at_us)
-        seen.append((evaluate(watch.clause.condition, facts) if watch.clause.condition else Outcome(False), facts))
+        asked = watch.clause.condition_about([watch.signals.sensors[i].signal])
+        seen.append((evaluate(asked, facts) if asked else Outcome(False), facts))
     for value, say in ((True, watch._hold), (None, watch._doubt)):
         if alike := [each for each in seen if each[0].value is value and triggered[each[1].sensor]]:
             yield from say(at_us, *alike[0], [facts.sensor for _, facts in alike])
