@@ -11,6 +11,7 @@ from console import (
     do,
     doctor,
     ingest,
+    ingest_ledger,
     kpi,
     replay,
     sql,
@@ -24,6 +25,7 @@ app = typer.Typer(
     help="清零 Qingling: alarms and inspection findings, judged by the criteria in force, followed to clearance.",
 )
 app.command("demo")(demo.demo)
+ingest.app.command("ledger")(ingest_ledger.ledger)
 app.add_typer(ingest.app, name="ingest")
 app.command("do")(do.do)
 app.command("replay")(replay.replay)

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from schemas.hazard_history import Closing, Due, Judged, RecentEvent
+from schemas.ledger import LedgerEntry
 from schemas.model import Message
 from schemas.terms import HazardSource, HazardState, MeasureKind, Scope, Verdict
 from schemas.times import DueInstant, Instant
@@ -28,6 +29,8 @@ class Finding(Message):
     place: str = ""
     deadline: DueInstant | None = None
     status: str | None = None
+    imported: bool = False
+    ledger: LedgerEntry | None = None  # what became of it, where it was read from a ledger of the past
 
 
 class Evidence(Message):
