@@ -10,6 +10,7 @@ from console import (
     demo,
     do,
     doctor,
+    export,
     ingest,
     ingest_ledger,
     kpi,
@@ -26,7 +27,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 ingest.app.command("ledger")(ingest_ledger.ledger)
+ingest.app.command("exchange")(ingest_ledger.exchange)
 app.add_typer(ingest.app, name="ingest")
+app.add_typer(export.app, name="export")
 app.command("do")(do.do)
 app.command("replay")(replay.replay)
 criteria.app.command("publish")(criteria_versions.publish)

@@ -58,7 +58,7 @@ def findings(
     """Inspection findings, one JSON object per line. Exit 5 if a line was refused."""
     from streams.gateways.findings import records_of
 
-    _send_file(file, records_of, "findings", as_json)
+    send_file(file, records_of, "findings", as_json)
 
 
 @app.command("registry")
@@ -71,10 +71,10 @@ def registry(
     from streams.gateways import sensor_table
 
     reader = sensor_table if file.suffix.lower() == ".csv" else registry_lines
-    _send_file(file, reader.records_of, "records", as_json)
+    send_file(file, reader.records_of, "records", as_json)
 
 
-def _send_file(file: Path, records_of: Callable[[bytes, str, int], Iterator[Any]], what: str, as_json: bool) -> None:
+def send_file(file: Path, records_of: Callable[[bytes, str, int], Iterator[Any]], what: str, as_json: bool) -> None:
     """Send every record of `file`, wait for all acknowledgements, name every refused line on stderr."""
     from schemas.model import Refused
     from streams.gateways.outbox import Outbox

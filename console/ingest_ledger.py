@@ -8,7 +8,7 @@ import orjson
 import typer
 from rich.table import Table as Shown
 
-from console.ingest import REFUSED, WRONG_USE, AsJson, connected, talk
+from console.ingest import REFUSED, WRONG_USE, AsJson, connected, send_file, talk
 from schemas.model import Refused
 from schemas.registry import Site
 
@@ -69,6 +69,19 @@ def ledger(
                     outbox.settle()
             outbox.settle()
     _finish(found, book, written, as_json, dry_run)
+
+
+def exchange(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="t_yhzlxx records, JSON or XLSX 隐患治理信息表")],
+    as_json: AsJson = False,
+) -> None:
+    """Hazards in the exchange shape t_yhzlxx, brought in with their life. Exit 5 if a record was refused."""
+    from streams.gateways.exchange import records_of
+    from streams.gateways.site_names import SiteBook
+
+    with connected() as (servers, _):
+        book = SiteBook(_sites(servers))
+    send_file(file, lambda raw, name, now_us: records_of(raw, name, now_us, book), "findings", as_json)
 
 
 def _said(columns: list[str]) -> dict[str, str]:
