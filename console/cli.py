@@ -28,6 +28,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 ingest.app.command("ledger")(ingest_ledger.ledger)
 ingest.app.command("exchange")(ingest_ledger.exchange)
+ingest.app.command("programme")(ingest_ledger.programme)
+ingest.app.command("template")(ingest_ledger.template)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(export.app, name="export")
 app.command("do")(do.do)

@@ -84,6 +84,37 @@ def exchange(
     send_file(file, lambda raw, name, now_us: records_of(raw, name, now_us, book), "findings", as_json)
 
 
+def programme(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="XLSX or CSV by a template 行动计划台账")],
+    table: Annotated[str, typer.Option(help="which table, where the titles do not tell 表名")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The plan's tables: tasks, problems, duties, training, publicity, enforcement. Exit 5 if a row was refused."""
+    from streams.gateways.programme import records_of
+
+    send_file(file, lambda raw, name, now_us: records_of(raw, name, now_us, table), "events", as_json)
+
+
+def template(
+    file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="where to write it 写入位置")],
+    table: Annotated[list[str] | None, typer.Option(help="only this table; may be given again 表名")] = None,
+) -> None:
+    """An empty workbook of the plan's tables, to be filled in and read by `ingest programme`."""
+    from schemas.programme import tables
+    from streams.gateways.templates import template as written
+
+    strange = sorted(set(table or ()) - set(tables()))
+    if strange:
+        talk.print(f"[red]--table {strange[0]}[/red]: {', '.join(tables())}", highlight=False)
+        raise typer.Exit(WRONG_USE)
+    try:
+        file.write_bytes(written(table or ()))
+    except OSError as error:
+        talk.print(f"[red]{file}: {error.strerror}[/red]")
+        raise typer.Exit(WRONG_USE) from None
+    talk.print(f"→ {file}", highlight=False)
+
+
 def _said(columns: list[str]) -> dict[str, str]:
     said: dict[str, str] = {}
     for each in columns:

@@ -57,7 +57,7 @@ class Table:
 
 @cache
 def _data() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
+    found: dict[str, Any] = yaml.load(FILE.read_text("utf-8"), Loader=yaml.CSafeLoader)
     return found
 
 
@@ -65,16 +65,20 @@ def _data() -> dict[str, Any]:
 def table(name: str) -> Table:
     """One of the tables of table_columns.yaml. Raises KeyError for a table that is not there."""
     raw = _data()[name]
-    fields = {
+    return Table(name, raw["zh"], raw["en"], tuple(raw["needs"]), fields_of(raw["fields"]))
+
+
+def fields_of(raw: dict[str, dict[str, Any]]) -> dict[str, Field]:
+    """Fields as a YAML file lists them: id -> names, parts, not."""
+    return {
         key: Field(
             key,
             frozenset(heading(str(each)) for each in (key, *entry.get("names", ()))),
             tuple(heading(str(each)) for each in entry.get("parts", ())),
             tuple(heading(str(each)) for each in entry.get("not", ())),
         )
-        for key, entry in raw["fields"].items()
+        for key, entry in raw.items()
     }
-    return Table(name, raw["zh"], raw["en"], tuple(raw["needs"]), fields)
 
 
 @cache
