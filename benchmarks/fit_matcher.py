@@ -1,33 +1,40 @@
-"""Fits streams/calibration.yaml: `python -m benchmarks.fit_matcher [--write]`. Deterministic.
+"""Fits calibration.yaml and polarity.yaml of streams: `python -m benchmarks.fit_matcher [--write]`. Deterministic.
 
 Learns from the catalogue's own sentences (cases, asked of an index that has not seen them; what they say of an industry
-is nothing of another's list), from ordinary hazards (every second one, the index knowing the others) and from the tune
-part of tests/findings; the held-out part is dropped while it is read. Two models: what orders the candidates (a
-conditional logit over the first ones), and whether the first is right and its hazard there (logistic). Both are ridge
-regressions by Newton's method.
+is nothing of another's list), from ordinary hazards (half of them, the index knowing the others) and from the tune
+part of tests/findings; the held-out part is dropped while it is read. Three models, all ridge
+regressions: which words say that something is wrong (logistic), what orders the candidates (conditional logit over the
+first ones), and whether the first is right and its hazard there (logistic).
 """
 
 import argparse
 import datetime as dt
-import json
+import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from benchmarks.score_findings import labelled
+from schemas.clauses import Case, Clause
 from schemas.criteria import Catalogue, load_catalogue
 from schemas.vocabulary import vocabulary
-from streams.calibration import FILE, ORDER, SURE, Calibration, calibration
+from streams.calibration import FILE, ORDER, SURE, Calibration
 from streams.candidates import Field, Issue, Prepared, ordinary_sentences, prepare
-from streams.lexicon import lexicon
+from streams.lexicon import lexicon, terms
+from streams.polarity import FILE as WORDS
+from streams.polarity import Polarity
 from streams.splitting import parts
 
-LABELLED = Path(__file__).parent.parent / "tests" / "findings" / "labelled.jsonl"
-RIDGE = {"order": 1.0, "sure": 2.0}
+RIDGE = {"order": 1.0, "sure": 2.0, "polarity": 1.5}
+LEAST_OFTEN, LEAST_WEIGHT, DESCENT = 3, 0.2, 150  # of the words: sentences that use it, weight kept, steps
+_NEIGHBOUR = re.compile(r"neighbour|another|other|belongs|clause|different|not this|\d\(\d|\d-\d")
+START = {"bag": 10.0, "near": 7.0, "second": 4.0, "keys": 1.7, "number_met": 2.0, "other_list": -2.0}
 ROUNDS = 3  # the order decides which candidate comes first, so both models are fitted again
 # Of findings that are no major hazard (near misses for the most part) at most this share may be called one.
 FALSE_MAJOR = 0.05
@@ -40,7 +47,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """A sentence, where it is asked, the clauses that are right, and how much of it is a major hazard (0, 0.5, 1)."""
+    """A sentence, where it is asked, the clauses that are right, and how much of it is a major hazard (0, 0.5, 1).
+
+    `half`: the half of the cases (and of the ordinary hazards) that the index and the words must not know of.
+    """
 
     text: str
     place: str
@@ -48,65 +58,144 @@ class Sample:
     day: dt.date
     right: frozenset[str]
     hazard: float
-    seen: bool  # whether the index may hold the cases
+    half: int | None
     weight: float = 1.0
+
+    @property
+    def seen(self) -> bool:
+        return self.half is None
+
+
+def of_neighbour(case: Case) -> bool:
+    """Whether a case that does not meet its clause is said to meet another one."""
+    return bool(_NEIGHBOUR.search(case.name))
 
 
 def samples(catalogue: Catalogue) -> Iterator[Sample]:
     own = {i.id for i in vocabulary().industries.values() if not i.general}
     strangers = sorted(own)
     asked = 0
-    for sentence in ordinary_sentences()[1::2]:
+    for number, sentence in enumerate(ordinary_sentences()):
         for _ in range(STRANGERS):
             asked += 1
-            yield Sample(sentence, "", strangers[asked % len(strangers)], LATE, frozenset(), 0.0, False, 0.3)
+            there = strangers[asked % len(strangers)]
+            yield Sample(sentence, "", there, LATE, frozenset(), 0.0, number % 2, 0.3)
     for clause in catalogue.clauses.values():
         day = clause.effective_from or catalogue.document_of(clause).effective_from
-        for case in clause.cases:
-            if case.text is not None and isinstance(case.expect, bool):
-                yield Sample(case.text, case.place or "", clause.industry, day, frozenset({clause.id}),
-                             float(case.expect), False)  # fmt: skip
-                asked += 1
-                there = strangers[asked % len(strangers)]
-                if case.expect and clause.industry.split("/")[0] in own - {there}:
-                    yield Sample(case.text, case.place or "", there, LATE, frozenset(), 0.0, False, 0.3)
-    for line in LABELLED.read_text("utf-8").splitlines():
-        label = json.loads(line)
-        if label["split"] != "tune" or label.get("criterion_ref") or label.get("facts"):
+        for number, case in enumerate(clause.cases):
+            if case.text is None or not isinstance(case.expect, bool):
+                continue
+            hazard = float(case.expect)
+            yield Sample(
+                case.text, case.place or "", clause.industry, day, frozenset({clause.id}), hazard, number % 2
+            )  # fmt: skip
+            asked += 1
+            there = strangers[asked % len(strangers)]
+            if case.expect and clause.industry.split("/")[0] in own - {there}:
+                yield Sample(case.text, case.place or "", there, LATE, frozenset(), 0.0, number % 2, 0.3)
+        for number, text in enumerate(clause.contrasts):
+            yield Sample(text, "", clause.industry, day, frozenset({clause.id}), 0.0, number % 2, 0.5)
+    for label in labelled("tune"):
+        if label.get("criterion_ref") or label.get("facts") or len(parts(label["text"])) > 1:
             continue
         expect = label["expect"]
-        if len(parts(label["text"])) > 1:
-            continue
         hazard = {"major": 1.0, "needs_review": 0.5}.get(expect["verdict"], 0.0)
         right = frozenset({expect["criterion_id"], *expect["also"]} - {None})
         day = dt.datetime.fromisoformat(label["found_at"]).date()
-        yield Sample(label["text"], label["place"], label["industry"], day, right, hazard, True, 2.0)
+        yield Sample(label["text"], label["place"], label["industry"], day, right, hazard, None, 2.0)
 
 
 class Fields:
-    """Fields by list and by whether the cases are in the index; what is prepared once serves every round."""
+    """Fields by list and by the half that the index does not know; what is prepared once serves every round."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._prepared: dict[bool, dict[str, Prepared]] = {
-            seen: {c.id: prepare(c, with_cases=seen) for c in catalogue.clauses.values()} for seen in (True, False)
+    def __init__(self, catalogue: Catalogue, words: Mapping[int | None, Polarity]) -> None:
+        self._catalogue, self._words = catalogue, words
+        self._prepared = {
+            half: {c.id: self._without(c, half) for c in catalogue.clauses.values()} for half in (None, 0, 1)
         }
 
+    def _without(self, clause: Clause, half: int | None) -> Prepared:
+        def rest(each: Clause) -> Clause:
+            if half is None:
+                return each
+            return each.model_copy(
+                update={
+                    "cases": tuple(case for n, case in enumerate(each.cases) if n % 2 != half),
+                    "contrasts": tuple(text for n, text in enumerate(each.contrasts) if n % 2 != half),
+                }
+            )
+
+        held = prepare(rest(clause), [rest(each) for each in self._catalogue.kin(clause)])
+        return replace(held, clause=clause)
+
     def read(self, asked: list[Sample], coefficients: Calibration) -> list[tuple[Sample, Issue]]:
-        fields: dict[tuple[int, str, bool], Field] = {}
+        fields: dict[tuple[int, str, int | None], Field] = {}
         found = []
         for sample in asked:
             clauses = self._catalogue.in_force(sample.industry, sample.day, general=True)
             if not clauses:
                 continue
-            key = (id(clauses), sample.industry, sample.seen)
+            key = (id(clauses), sample.industry, sample.half)
             if key not in fields:
-                held = self._prepared[sample.seen]
-                known = None if sample.seen else ordinary_sentences()[::2]
-                fields[key] = Field([held[c.id] for c in clauses], sample.industry, coefficients, known)
+                held = self._prepared[sample.half]
+                known = [s for n, s in enumerate(ordinary_sentences()) if n % 2 != sample.half]
+                words = self._words[sample.half]
+                fields[key] = Field([held[c.id] for c in clauses], sample.industry, coefficients, known, words)
             place = lexicon().fold(sample.place) if sample.place else None
-            found.append((sample, fields[key].read(sample.text, place)))
+            told = vocabulary().told_by(sample.text + sample.place)
+            found.append((sample, fields[key].read(sample.text, place, told=told)))
         return found
+
+
+def sentences(catalogue: Catalogue, without: int | None, tune: bool = False) -> Iterator[tuple[str, float, float]]:
+    """(text, 1 for wrong or 0 for in order, weight) for the model of words; `without`: the half that is kept back."""
+    for number, sentence in enumerate(ordinary_sentences()):
+        if number % 2 != without:
+            yield sentence, 0.0, 1.0
+    for clause in catalogue.clauses.values():
+        for text in clause.phrasings:
+            yield text, 1.0, 0.5
+        for text in clause.excludes:
+            yield text, 0.0, 0.3
+        for number, text in enumerate(clause.contrasts):
+            if number % 2 != without:
+                yield text, 0.0, 1.0
+        for number, case in enumerate(clause.cases):
+            if number % 2 == without or case.text is None or not isinstance(case.expect, bool):
+                continue
+            if case.expect or not of_neighbour(case):
+                yield case.text, float(case.expect), 1.0
+    if tune:
+        for label in labelled("tune"):
+            verdict = label["expect"]["verdict"]
+            if verdict != "needs_review" and len(parts(label["text"])) == 1:
+                yield label["text"], float(verdict == "major"), 1.0
+
+
+def fit_polarity(asked: Iterable[tuple[str, float, float]]) -> Polarity:
+    """Logistic regression over the words and pairs that at least LEAST_OFTEN sentences use, by descent."""
+    rows = [(set(terms(lexicon().fold(text))), target, weight) for text, target, weight in asked]
+    often = Counter(term for held, _, _ in rows for term in held)
+    names = sorted(term for term, times in often.items() if times >= LEAST_OFTEN)
+    at = {term: number for number, term in enumerate(names)}
+    design = np.zeros((len(rows), len(names)), np.float32)
+    for row, (held, _, _) in enumerate(rows):
+        design[row, [at[term] for term in held if term in at]] = 1.0
+    targets = np.array([target for _, target, _ in rows])
+    sizes = np.array([weight for _, _, weight in rows])
+    sizes[targets == 1] *= sizes[targets == 0].sum() / sizes[targets == 1].sum()
+    weights, bias = np.zeros(len(names)), 0.0
+    speed, moved = np.zeros(len(names) + 1), np.zeros(len(names) + 1)
+    for turn in range(1, DESCENT + 1):
+        share = 1 / (1 + np.exp(-(design @ weights.astype(np.float32) + bias)))
+        miss = sizes * (targets - share)
+        slope = np.append(design.T @ miss.astype(np.float32) - RIDGE["polarity"] * weights, miss.sum())
+        speed = 0.9 * speed + 0.1 * slope
+        moved = 0.99 * moved + 0.01 * slope**2
+        step = 0.05 * (speed / (1 - 0.9**turn)) / (np.sqrt(moved / (1 - 0.99**turn)) + 1e-8) / (1 + turn / 60)
+        weights, bias = weights + step[:-1], bias + float(step[-1])
+    found = {name: round(float(w), 2) for name, w in zip(names, weights, strict=True) if abs(w) >= LEAST_WEIGHT}
+    return Polarity(found, round(bias, 3))
 
 
 def fit_order(read: list[tuple[Sample, Issue]]) -> dict[str, float]:
@@ -189,16 +278,19 @@ def _own(sample: Sample, issue: Issue) -> bool:
     return issue.candidates[0].clause.id in sample.right
 
 
-def fitted(catalogue: Catalogue) -> tuple[Calibration, list[tuple[Sample, Issue]]]:
-    fields, asked = Fields(catalogue), list(samples(catalogue))
-    held = calibration()
+def fitted(catalogue: Catalogue) -> tuple[Calibration, Polarity, list[tuple[Sample, Issue]]]:
+    # no sentence is asked with words that were learnt from it; the tune part with those of the catalogue alone
+    words: dict[int | None, Polarity] = {half: fit_polarity(sentences(catalogue, half)) for half in (None, 0, 1)}
+    fields, asked = Fields(catalogue, words), list(samples(catalogue))
+    held = Calibration(dict.fromkeys(ORDER, 0.0) | START, dict.fromkeys(SURE, 0.0), 0.5, 0.2)
     for _ in range(ROUNDS):
         order = fit_order(fields.read(asked, held))
         held = Calibration(order, held.sure, held.major, held.review)
         read = fields.read(asked, held)
         held = Calibration(order, fit_sure(read), held.major, held.review)
     major, review = thresholds(read, held)
-    return Calibration(held.order, held.sure, major, review), read
+    every = fit_polarity(sentences(catalogue, None, tune=True))
+    return Calibration(held.order, held.sure, major, review), every, read
 
 
 def report(read: list[tuple[Sample, Issue]], fitted: Calibration) -> list[str]:
@@ -221,24 +313,24 @@ def report(read: list[tuple[Sample, Issue]], fitted: Calibration) -> list[str]:
     return lines
 
 
+def written(path: Path, head: str, content: dict[str, object]) -> None:
+    text = yaml.safe_dump(content, sort_keys=False, width=120, allow_unicode=True)
+    path.write_text(f"# Written by benchmarks/fit_matcher.py from {head}\n{text}", "utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="write streams/calibration.yaml")
+    parser.add_argument("--write", action="store_true", help="write calibration.yaml and polarity.yaml of streams/")
     asked = parser.parse_args()
     catalogue = load_catalogue()
-    found, read = fitted(catalogue)
+    found, words, read = fitted(catalogue)
     print("\n".join(report(read, found)))
-    text = (
-        "# Written by benchmarks/fit_matcher.py from the catalogue's cases and the tune part of tests/findings.\n"
-        f"# Catalogue {catalogue.version}, {len(read)} sentences.\n"
-        + yaml.safe_dump(
-            {"order": dict(found.order), "sure": dict(found.sure), "major": found.major, "review": found.review},
-            sort_keys=False, width=120,
-        )
-    )  # fmt: skip
-    print(text)
+    content = {"order": dict(found.order), "sure": dict(found.sure), "major": found.major, "review": found.review}
+    print(yaml.safe_dump(content, sort_keys=False))
     if asked.write:
-        FILE.write_text(text, "utf-8")
+        head = f"the catalogue's sentences and the tune part of tests/findings. Catalogue {catalogue.version}."
+        written(FILE, head, content)
+        written(WORDS, head, {"bias": words.bias, "weights": dict(sorted(words.weights.items()))})
     return 0
 
 

@@ -124,6 +124,12 @@ class Catalogue:
         """Clauses of the next edition that take over the matter of this one."""
         return tuple(self._successors.get(clause_id, ()))
 
+    def kin(self, clause: Clause) -> tuple[Clause, ...]:
+        """Clauses of the neighbouring editions with exactly the matter of this one: what is said of them fits it."""
+        later = [each for each in self.successors(clause.id) if each.supersedes == (clause.id,)]
+        earlier = [self.clauses[old] for old in clause.supersedes if self._successors[old] == [clause]]
+        return (*later, *earlier)
+
     def root_of(self, clause_id: str) -> str:
         """The earliest clause that this one carries on, through every edition: one hazard, whatever the list is called.
 
@@ -174,10 +180,10 @@ class Catalogue:
             return found[0]
         document = documents[0] if len(documents) == 1 else None
         if not found and reference.locator:
-            prefix = reference.locator + "."
+            below = re.compile(re.escape(reference.locator) + r"(\.|[a-z])")  # 4.7 has 4.7a
             found = [
                 c for d in documents for (of, at), each in self._by_locator.items()
-                if of == d.id and at.startswith(prefix) for c in each
+                if of == d.id and below.match(at) for c in each
             ]  # fmt: skip
         instead = tuple(c for c in found if self.binds(c, day))
         return Citation(Standing.AMBIGUOUS if found else Standing.UNKNOWN, None, document, instead)

@@ -15,13 +15,14 @@ import yaml
 FILE = Path(__file__).with_name("calibration.yaml")
 # What orders candidates of one sentence.
 ORDER = (
-    "bag", "near", "second", "keys", "number_met", "number_missing", "number_broken", "exempt", "other_list",
+    "bag", "near", "second", "against", "keys", "number_met", "number_missing", "number_broken", "exempt", "other_list",
+    "told",
 )  # fmt: skip
 # What tells whether the first candidate is right and the hazard there.
 SURE = (
     "bias", "order", "margin", "bag", "near", "cover", "alike", "known", "ordinary", "ordinary_gap", "keys",
     "number_met", "number_missing", "number_broken", "exempt", "passed_over", "within", "beyond", "other_list",
-    "defect",
+    "told", "state", "meant", "contrast", "against", "defect",
     "working", "cured", "calm", "doubt", "general", "short",
 )  # fmt: skip
 

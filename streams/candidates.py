@@ -8,19 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from schemas.clauses import Clause
+from schemas.clauses import Case, Clause
 from schemas.vocabulary import vocabulary
 from streams.calibration import SURE, Calibration
 from streams.lexicon import CUES, Folded, lexicon, terms
 from streams.measured import Bound, Reading, Side, bound_of, excludes, held_against, stated
 from streams.numbers import Number, numbers
+from streams.polarity import Polarity, polarity
 from streams.ranking import Entry, Index, Likeness, Terms, entry_of
 
 ORDINARY = Path(__file__).with_name("ordinary.yaml")
 LOOKED_AT = 5  # candidates whose numbers and exemptions are read
 _NEGATIONS = "未不非"
-_OF_FIRST = ("bag", "near", "keys", "number_met", "number_missing", "number_broken", "exempt", "other_list")
+_OF_FIRST = ("bag", "near", "keys", "told", "number_met", "number_missing", "number_broken", "exempt", "other_list")
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ class Issue:
         return any(match.group() not in own for match in lexicon().cues["doubt"].finditer(self.folded.text))
 
 
-def prepare(clause: Clause, with_cases: bool = True) -> Prepared:
-    """`clause` made ready; without its cases it can be asked about them."""
+def prepare(clause: Clause, kin: Sequence[Clause] = (), cases: Sequence[Case] | None = None) -> Prepared:
+    """`clause` made ready, with what is said of its `kin`; with some of its `cases` only, it can be asked the rest."""
     fold = lexicon().fold
     bounds = tuple(bound_of(limit) for limit in clause.limits)
     words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
     unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
-    return Prepared(clause, entry_of(clause, with_cases), bounds, unread, tuple(words))
+    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(words))
 
 
 @cache
@@ -117,28 +119,58 @@ class Field:
 
     def __init__(
         self, clauses: Iterable[Prepared], industry: str, calibration: Calibration,
-        ordinary: Sequence[str] | None = None,
+        ordinary: Sequence[str] | None = None, words: Polarity | None = None,
     ) -> None:  # fmt: skip
         self._clauses = tuple(clauses)
+        self._polarity = words or polarity()
         self._calibration = calibration
         known = _ordinary_terms(ordinary_sentences() if ordinary is None else tuple(ordinary))
         self._index = Index([each.entry for each in self._clauses], known)
         mine = set(vocabulary().industry_ids(industry)) or {industry}
         general = {i.id for i in vocabulary().industries.values() if i.general} - mine
+        self._mine = {each.partition("/")[0] for each in mine}
         self._other = np.array([each.clause.industry in general for each in self._clauses], np.float64)
         order = calibration.order
-        self._weights = (order["bag"], order["near"], order["second"], order["keys"], order["other_list"])
+        self._weights = tuple(
+            order[name] for name in ("bag", "near", "second", "against", "keys", "other_list", "told")
+        )
+        self._kinds = [each.clause.industry for each in self._clauses]
+        self._told: dict[frozenset[str], NDArray[np.float64]] = {}
+        self._untold = np.zeros(len(self._clauses))
 
-    def read(self, text: str, place: Folded | None, without: frozenset[str] = frozenset()) -> Issue:
-        """`text` held against every clause but those of `without`."""
+    def _tells(self, told: frozenset[str]) -> NDArray[np.float64]:
+        """Per clause: 1 of an industry that the words tell, -1 of another one, 0 where they tell nothing."""
+        if not told:
+            return self._untold
+        found = self._told.get(told)
+        if found is None:
+            found = self._told[told] = np.array([self._tell(kind, told) for kind in self._kinds])
+        return found
+
+    def _tell(self, kind: str, told: frozenset[str]) -> float:
+        head, _, part = kind.partition("/")
+        known = vocabulary().industries.get(head)
+        if kind in vocabulary().shared or (known and known.general):
+            return 0.0
+        if kind in told:
+            return 1.0
+        if head in self._mine:  # the industry is given: only words of another part of it speak against the clause
+            return -1.0 if part and any(each.startswith(f"{head}/") for each in told) else 0.0
+        return -1.0
+
+    def read(
+        self, text: str, place: Folded | None, without: frozenset[str] = frozenset(), told: frozenset[str] = frozenset()
+    ) -> Issue:  # fmt: skip
+        """`text` held against every clause but those of `without`; `told`: industries that its words tell."""
         folded = lexicon().fold(text)
         like = self._index.likeness(folded, place)
         found = numbers(folded.text)
         cues = {name: len(pattern.findall(folded.text)) for name, pattern in lexicon().cues.items()}
         keys = like.keys / (like.keys + 1.5)
-        bag, near, second, other = like.bag, like.near, like.second, self._other
-        by_bag, by_near, by_second, by_keys, by_other = self._weights
-        raw = by_bag * bag + by_near * near + by_second * second + by_keys * keys + by_other * other
+        tells = self._tells(told)
+        rows = (like.bag, like.near, like.second, like.against, keys, self._other, tells)
+        near, other = like.near, self._other
+        raw = sum((w * row for w, row in zip(self._weights, rows, strict=True)), self._untold)
         count = min(LOOKED_AT, len(raw))
         first = np.argpartition(-raw, count - 1)[:count] if count < len(raw) else np.arange(len(raw))
         candidates = []
@@ -146,8 +178,9 @@ class Field:
             if near[number] <= 0.0 or self._clauses[number].clause.id in without:
                 continue
             features = {
-                "bag": float(bag[number]), "near": float(near[number]), "second": float(second[number]),
-                "keys": float(keys[number]), "other_list": float(other[number]),
+                "bag": float(like.bag[number]), "near": float(near[number]), "second": float(like.second[number]),
+                "against": float(like.against[number]), "keys": float(keys[number]),
+                "other_list": float(other[number]), "told": float(tells[number]),
             }  # fmt: skip
             candidates.append(self._candidate(self._clauses[number], features, folded.text, found))
         candidates.sort(key=lambda each: (-each.order, each.clause.id))
@@ -186,6 +219,7 @@ class Field:
             "calm": float(bool(cues["cured"]) and not cues["working"]),
         }  # fmt: skip
         features |= {name: min(cues[name], 2) / 2 for name in CUES}
+        features["state"] = self._polarity.state(like.weights)
         if not candidates:
             return features
         first = candidates[0]
@@ -198,6 +232,8 @@ class Field:
         bag = first.prepared.entry.bag
         features["cover"] = sum([w for term, w in like.weights.items() if term in bag]) / like.size
         features["alike"] = _alike(text, bag)
+        features["meant"] = self._polarity.meant(like.weights, bag)
+        features["contrast"] = first.features["against"] - first.features["near"]
         return features
 
 

@@ -21,6 +21,7 @@ from streams.telling import told
 from streams.why import cited, explained, named
 
 CANDIDATES = 8  # named at most
+LEAST_LIKELY = 0.05  # a cited clause that the words make less likely than this is not what they say
 ORDINARY = 0.6  # likeness to an ordinary hazard from which the words plainly mean one
 
 
@@ -105,7 +106,7 @@ class FindingJudge:
         reference = finding.criterion_ref or ""
         citation = self.catalogue.cite(reference, industry, day)
         clauses = self.catalogue.in_force(industry, day, general=True)
-        answers = matcher(clauses, industry).judge(finding.text, finding.place)
+        answers = matcher(clauses, industry, self.catalogue.kin).judge(finding.text, finding.place)
         if citation.standing is Standing.VALID and citation.clause is not None:
             said = self._claimed(reference, citation.clause)
             return self._contradicted(said, answers, citation.clause) or said
@@ -114,16 +115,16 @@ class FindingJudge:
     def _contradicted(self, said: _Said, answers: Sequence[Answer], clause: Clause) -> _Said | None:
         """A review where the words plainly say something else than the clause that is cited."""
         first = answers[0]
-        if any(clause.id == named for answer in answers for named, _ in answer.named):
-            return None
-        if first.verdict is not Verdict.MAJOR and first.issue.ordinary < ORDINARY:
+        likely = max((score for answer in answers for named, score in answer.named if named == clause.id), default=0.0)
+        if likely >= LEAST_LIKELY or (first.verdict is not Verdict.MAJOR and first.issue.ordinary < ORDINARY):
             return None
         zh, en = told(answers, self.catalogue)
-        cited_too = {"criterion_id": clause.id, "score": 0.0}
+        cited_too = {"criterion_id": clause.id, "score": round(likely, 3)}
         candidates = _candidates(answers) if first.verdict is Verdict.MAJOR else ()
         return _Said(
             Verdict.NEEDS_REVIEW, None, f"{said.why}, but the words say otherwise: {en}",
-            f"{said.why_zh}，但文字所述不符：{zh}", candidates=(*candidates, cited_too),
+            f"{said.why_zh}，但文字所述不符：{zh}",
+            candidates=(*(each for each in candidates if each["criterion_id"] != clause.id), cited_too),
         )  # fmt: skip
 
     def _claimed(self, reference: str, clause: Clause) -> _Said:
@@ -139,20 +140,27 @@ class FindingJudge:
         )  # fmt: skip
 
     def _questioned(self, reference: str, citation: Citation, day: date, answers: Sequence[Answer]) -> _Said:
+        """A reference to no clause in force: the words decide if they name one that binds instead, else a person."""
         zh, en = _STANDING[citation.standing]
+        instead = citation.instead[:10]
         share = round(1 / len(citation.instead), 3) if citation.instead else 0.0  # each is as likely as the other
         by_text = {i: s for answer in answers if answer.verdict is Verdict.MAJOR for i, s in answer.named}
-        ids = {clause.id: max(share, by_text.get(clause.id, 0.0)) for clause in citation.instead[:10]} or by_text
+        if not instead:
+            by_text = {i: s for answer in answers for i, s in answer.named} | by_text
+        ids = {clause.id: max(share, by_text.get(clause.id, 0.0)) for clause in instead} or by_text
         ordered = sorted(ids.items(), key=lambda each: (-each[1], each[0] not in by_text))
-        candidates = tuple({"criterion_id": i, "score": s} for i, s in ordered)
-        names = "、".join(clause.id for clause in citation.instead[:10])
-        listed = ", ".join(clause.id for clause in citation.instead[:10])
-        return _Said(
-            Verdict.NEEDS_REVIEW, None,
-            f"Reference “{reference}” {en} ({day})" + (f"; in force instead: {listed}" if listed else ""),
-            f"引用“{reference}”{zh}（{day}）" + (f"；当日有效的对应条款：{names}" if names else ""),
-            candidates=candidates,
-        )  # fmt: skip
+        candidates = tuple({"criterion_id": i, "score": s} for i, s in ordered[:10])
+        names, listed = "、".join(clause.id for clause in instead), ", ".join(clause.id for clause in instead)
+        why = f"Reference “{reference}” {en} ({day})" + (f"; in force instead: {listed}" if listed else "")
+        why_zh = f"引用“{reference}”{zh}（{day}）" + (f"；当日有效的对应条款：{names}" if names else "")
+        first = answers[0]
+        if first.verdict is Verdict.MAJOR and first.clause in instead:
+            told_zh, told_en = told(answers, self.catalogue)
+            return _Said(
+                Verdict.MAJOR, first.clause, f"{why}; the words tell which: {told_en}",
+                f"{why_zh}；按文字判定：{told_zh}", candidates=candidates,
+            )  # fmt: skip
+        return _Said(Verdict.NEEDS_REVIEW, None, why, why_zh, candidates=candidates)
 
     def _by_facts(
         self, finding: Finding, place: Place | None, clauses: tuple[Clause, ...], refuted: dict[str, Outcome]
@@ -223,7 +231,7 @@ class FindingJudge:
     def _by_text(
         self, finding: Finding, industry: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date
     ) -> list[_Said]:
-        judge = matcher(clauses, industry).judge
+        judge = matcher(clauses, industry, self.catalogue.kin).judge
         answers = judge(finding.text, finding.place)
         if refuted:
             meant = answers[0].named[0][0] if answers[0].named else next(iter(refuted))

@@ -3,13 +3,14 @@
 Every issue of a line is held against the clauses in force (streams.candidates) and answered for itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from schemas.clauses import Clause
 from schemas.terms import Verdict
-from streams.calibration import Calibration, calibration
+from schemas.vocabulary import vocabulary
+from streams.calibration import calibration
 from streams.candidates import Candidate, Field, Issue, Prepared, likely, prepare
 from streams.judgement import verdict_of
 from streams.lexicon import Folded, lexicon
@@ -38,36 +39,46 @@ class Answer:
         return [(each.clause.id, round(score, 3)) for each, score in self.candidates]
 
 
+Kin = Callable[[Clause], tuple[Clause, ...]]
+
+
+def _alone(_: Clause) -> tuple[Clause, ...]:
+    return ()
+
+
 class Matcher:
     """Judges sentences by the clauses of one industry on one day."""
 
-    def __init__(self, clauses: Sequence[Clause], industry: str, coefficients: Calibration | None = None) -> None:
-        self._calibration = coefficients or calibration()
-        self._field = Field([_prepared(each) for each in clauses], industry, self._calibration)
+    def __init__(self, clauses: Sequence[Clause], industry: str, kin: Kin = _alone) -> None:
+        self._calibration = calibration()
+        self._field = Field([_prepared(each, kin(each)) for each in clauses], industry, self._calibration)
 
     def judge(self, text: str, place: str = "", without: Iterable[str] = ()) -> tuple[Answer, ...]:
         """One answer per issue of `text`, the one that binds most first. `without`: clauses that facts refute."""
         refuted = frozenset(without)
         where = _folded(place) if place else None
-        answers = [self._answer(part, where, refuted) for part in parts(text)]
-        if len(answers) == 1 and (found := self._by_pieces(answers[0], where, refuted)):
+        told = vocabulary().told_by(text + place)
+        answers = [self._answer(part, where, refuted, told) for part in parts(text)]
+        if len(answers) == 1 and (found := self._by_pieces(answers[0], where, refuted, told)):
             answers = found
         order = list(Verdict)
         answers.sort(key=lambda each: (order.index(each.verdict), -each.score))
         return tuple(answers)
 
-    def _by_pieces(self, whole: Answer, where: Folded | None, refuted: frozenset[str]) -> list[Answer]:
+    def _by_pieces(
+        self, whole: Answer, where: Folded | None, refuted: frozenset[str], told: frozenset[str]
+    ) -> list[Answer]:
         """The answers of the pieces between commas, if ordinary hazards and others are strung together there."""
         cues = whole.issue.cues
         held = pieces(whole.issue.text) if cues["general"] and not cues["cured"] else ()
         if not held:
             return []
-        found = [self._answer(piece, where, refuted) for piece in held]
+        found = [self._answer(piece, where, refuted, told) for piece in held]
         majors = [each for each in found if each.verdict is Verdict.MAJOR and each.score >= whole.score]
         return found if any(each.issue.cues["defect"] for each in majors) else []
 
-    def _answer(self, part: str, where: Folded | None, refuted: frozenset[str]) -> Answer:
-        issue = self._field.read(part, where, refuted)
+    def _answer(self, part: str, where: Folded | None, refuted: frozenset[str], told: frozenset[str]) -> Answer:
+        issue = self._field.read(part, where, refuted, told)
         scores = likely(issue, self._calibration)
         ranked = [(c, s) for c, s in zip(issue.candidates, scores, strict=True) if s >= LEAST_SCORE][:MOST]
         score = scores[0] if scores else 0.0
@@ -98,24 +109,24 @@ def _folded(place: str) -> Folded:
     return lexicon().fold(place)
 
 
-_clauses: dict[int, Prepared] = {}
+_clauses: dict[int, tuple[Prepared, tuple[Clause, ...]]] = {}
 _made: dict[tuple[int, str], tuple[Sequence[Clause], Matcher]] = {}
 
 
-def _prepared(clause: Clause) -> Prepared:
+def _prepared(clause: Clause, kin: tuple[Clause, ...]) -> Prepared:
     held = _clauses.get(id(clause))
-    if held is None or held.clause is not clause:
-        held = _clauses[id(clause)] = prepare(clause)
-    return held
+    if held is None or held[0].clause is not clause or held[1] != kin:
+        held = _clauses[id(clause)] = (prepare(clause, kin), kin)
+    return held[0]
 
 
-def matcher(clauses: Sequence[Clause], industry: str) -> Matcher:
-    """The matcher of `clauses`, made once for each list that the catalogue hands out."""
+def matcher(clauses: Sequence[Clause], industry: str, kin: Kin = _alone) -> Matcher:
+    """The matcher of `clauses`, made once for each list that the catalogue hands out. `kin`: Catalogue.kin."""
     key = (id(clauses), industry)
     held = _made.get(key)
     if held is None or held[0] is not clauses:
         if len(_made) >= MOST_FIELDS:
             _made.clear()
             _clauses.clear()
-        held = _made[key] = (clauses, Matcher(clauses, industry))
+        held = _made[key] = (clauses, Matcher(clauses, industry, kin))
     return held[1]

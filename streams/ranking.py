@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.clauses import Clause
+from schemas.clauses import Case, Clause
 from streams.lexicon import Folded, lexicon, terms
 
 K1, B = 1.4, 0.5
-TITLE, KEYWORD, SENTENCE = 2.0, 2.0, 1.0
+TITLE, KEYWORD, SENTENCE, LENT = 2.0, 2.0, 1.0, 0.5
 PLACE = 0.35  # a word of the place tells less than one of the sentence
 Terms = Mapping[str, float]
 Floats = NDArray[np.float64]
@@ -22,9 +22,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the index knows of one clause: folded sentences for the nearest one, the weighted bag and text of all."""
+    """What the index knows of one clause: folded sentences for the nearest one, the weighted bag and text of all.
+
+    `against`: sentences near its subject that are no hazard of it.
+    """
 
     sentences: tuple[Terms, ...]
+    against: tuple[Terms, ...]
     bag: Terms
     keywords: tuple[str, ...]
     text: str
@@ -32,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Per clause of the index: `bag` and `near` in 0..1, `keys` the share of the clause's telling keywords met.
+    """Per clause of the index: `bag`, `near` and `against` in 0..1, `keys` the weight of its telling keywords met.
 
     `general` is the likeness to the nearest ordinary hazard, 0..1; `known` the share of the sentence's weight that the
     index has words for; `size` the weight of the sentence's words.
@@ -41,6 +45,7 @@ class Likeness:
     bag: Floats
     near: Floats
     second: Floats
+    against: Floats
     keys: Floats
     weights: Terms  # of the sentence's own words
     general: float
@@ -48,31 +53,37 @@ class Likeness:
     size: float
 
 
-def entry_of(clause: Clause, with_cases: bool = True) -> Entry:
-    """`clause` as the index sees it. Without its cases it can be asked about them."""
+def entry_of(clause: Clause, cases: Sequence[Case] | None = None, kin: Sequence[Clause] = ()) -> Entry:
+    """`clause` as the index sees it, with what is said of its `kin`; with some `cases` only it can be asked others."""
     fold = lexicon().fold
     named = fold(clause.title_zh)
     title = terms(named)
     keywords = [fold(word) for word in clause.keywords]
-    texts = [*clause.phrasings]
-    if with_cases:
-        texts += [case.text for case in clause.cases if case.text is not None and case.expect is True]
-    folded = [fold(text) for text in texts]
+    folded = [fold(text) for text in _said(clause, clause.cases if cases is None else cases, met=True)]
     sentences = [terms(each) for each in folded]
+    lent = [terms(fold(text)) for each in kin for text in (each.title_zh, *_said(each, each.cases, met=True))]
+    against = [terms(fold(text)) for text in _said(clause, clause.cases if cases is None else cases, met=False)]
     bag: dict[str, float] = {}
     _add(bag, title, TITLE)
     for word in keywords:
         _add(bag, terms(word), KEYWORD)
     for sentence in sentences:
         _add(bag, sentence, SENTENCE)
+    for sentence in lent:
+        _add(bag, sentence, LENT)
     together: dict[str, float] = {}
     for word in keywords:
         _add(together, terms(word), 1.0)
     return Entry(
-        (title, *sentences, together) if keywords else (title, *sentences), bag,
+        (title, *sentences, *lent, together) if keywords else (title, *sentences, *lent), (*against, {}), bag,
         tuple(dict.fromkeys(word.text for word in keywords if len(word.text) > 1)),
         " ".join(each.text for each in (named, *keywords, *folded)),
     )  # fmt: skip
+
+
+def _said(clause: Clause, cases: Sequence[Case], met: bool) -> list[str]:
+    more = [case.text for case in cases if case.text is not None and case.expect is met]
+    return [*(clause.phrasings if met else clause.contrasts), *more]
 
 
 def _add(bag: dict[str, float], more: Terms, weight: float) -> None:
@@ -89,7 +100,8 @@ class Index:
         for entry in entries:
             for term in entry.bag:
                 held[term] = held.get(term, 0) + 1
-        for sentence in ordinary:
+        against = [sentence for entry in entries for sentence in entry.against]
+        for sentence in (*against, *ordinary):
             for term in sentence:
                 held.setdefault(term, 1)
         self._weights = {t: math.log(1 + (count - n + 0.5) / (n + 0.5)) for t, n in held.items()}
@@ -101,22 +113,16 @@ class Index:
             norm = K1 * (1 - B + B * size / mean)
             for term, times in entry.bag.items():
                 columns.setdefault(term, []).append((number, times / (times + norm)))
-        starts = []
-        column = count
-        for sentence in (s for entry in entries for s in entry.sentences):
+        said = [sentence for entry in entries for sentence in entry.sentences]
+        for column, sentence in enumerate((*said, *against, *ordinary), count):
             self._put(columns, column, sentence)
-            column += 1
-        self._ordinary = column
-        for sentence in ordinary:
-            self._put(columns, column, sentence)
-            column += 1
-        at = 0
-        for entry in entries:
-            starts.append(at)
-            at += len(entry.sentences)
-        self._count, self._columns = count, column
-        self._starts = np.array(starts, np.intp)
+        self._count, self._against = count, count + len(said)
+        self._ordinary = self._against + len(against)
+        self._columns = self._ordinary + len(ordinary)
         self._sizes = np.array([len(entry.sentences) for entry in entries], np.intp)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        sizes_against = np.array([len(entry.against) for entry in entries], np.intp)
+        self._starts_against = np.cumsum(sizes_against) - sizes_against
         self._postings = {
             term: (
                 self._weights[term],
@@ -161,7 +167,7 @@ class Index:
                 found.append(posting[1:])
         if not known:
             nothing = np.zeros(self._count)
-            return Likeness(nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach or 1.0)
+            return Likeness(nothing, nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach or 1.0)
         if place is not None:
             for term, times in terms(place).items():
                 posting = self._postings.get(term)
@@ -174,14 +180,15 @@ class Index:
         values *= np.repeat(np.array(weights), [len(columns) for columns, _ in found])
         sums = np.bincount(columns, values, self._columns)
         bag = sums[: self._count] / reach
-        cosines = sums[self._count :] / whole
-        sentences = cosines[: self._ordinary - self._count]
+        cosines = sums / whole
+        sentences = cosines[self._count : self._against]
         near = np.maximum.reduceat(sentences, self._starts)
         rest = np.where(sentences == np.repeat(near, self._sizes), 0.0, sentences)
         second = np.maximum.reduceat(rest, self._starts)
-        ordinary = cosines[self._ordinary - self._count :]
+        against = np.maximum.reduceat(cosines[self._against : self._ordinary], self._starts_against)
+        ordinary = cosines[self._ordinary :]
         return Likeness(
-            bag, near, second, self._keys(sentence.text), own, float(ordinary.max()) if len(ordinary) else 0.0,
+            bag, near, second, against, self._keys(sentence.text), own, float(ordinary.max()) if len(ordinary) else 0.0,
             known / reach, reach,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ LATE = dt.date(2026, 10, 8)
 
 
 def judged(text: str, industry: str = "coal", place: str = "", day: dt.date = LATE) -> tuple[Answer, ...]:
-    return matcher(CATALOGUE.in_force(industry, day, general=True), industry).judge(text, place)
+    return matcher(CATALOGUE.in_force(industry, day, general=True), industry, CATALOGUE.kin).judge(text, place)
 
 
 def first(text: str, industry: str = "coal", day: dt.date = LATE) -> Answer:
@@ -82,7 +82,7 @@ def test_the_same_words_give_the_same_answer() -> None:
 
 def test_what_facts_refute_is_left_out() -> None:
     clauses = CATALOGUE.in_force("coal", LATE, general=True)
-    answers = matcher(clauses, "coal").judge("主扇没有备用，只有一台", without={"COAL21-8-2"})
+    answers = matcher(clauses, "coal", CATALOGUE.kin).judge("主扇没有备用，只有一台", without={"COAL21-8-2"})
     assert all(clause_id != "COAL21-8-2" for a in answers for clause_id, _ in a.named)
 
 
