@@ -23,6 +23,10 @@ class Field:
 _REASON = (Field("reason", "area", True),)
 FORMS: dict[str, tuple[Field, ...]] = {
     "judge": (Field("verdict", "select", True, ("major", "general", "none")), Field("reason", "area")),
+    "cause": (
+        Field("control_failure", "select", True, ("missing", "not_executed")), Field("control_id"), Field("risk_id"),
+        Field("reason", "area"),
+    ),
     "report": (Field("to", "select", True, ("regulator", "workers_congress")),),
     "assign": (Field("lead_department_id", "text", True), Field("responsible_person")),
     "interim": (Field("text", "area", True),),
@@ -33,16 +37,19 @@ FORMS: dict[str, tuple[Field, ...]] = {
     ),
     "start": (),
     "rectify": (Field("evidence", "lines"),),
-    "accept": (Field("reason", "area"), Field("evidence", "lines")),
+    "accept": (Field("evidence", "lines", True), Field("reason", "area")),
     "reject": (Field("reason", "area", True),),
     "close": (Field("evidence", "lines", True),),
     "reopen": _REASON,
     "extend": (Field("new_due_at", "date", True), *_REASON, Field("interim_control", "area", True)),
     "decide_extension": (Field("approved", "select", True, ("true", "false")), Field("new_due_at", "date")),
     "supervise": (Field("level"), Field("due_at", "date")),
-    "lift_supervision": (),
+    "lift_supervision": (Field("reason", "area"),),
     "stop": (Field("reason", "area"),),
+    "request_resume": (Field("evidence", "lines"),),
     "resume": (Field("reason", "area"),),
+    "check_similar": (Field("similar_site_id", "text", True), Field("hits", "number", True), Field("reason", "area")),
+    "penalize": (Field("kind", "text", True), Field("amount", "number"), Field("article"), Field("reason", "area")),
     "downgrade": _REASON,
     "void": _REASON,
     "merge": (Field("into", "text", True), *_REASON),
@@ -92,8 +99,15 @@ def _guard(state: HazardStateRecord, kind: str, actor: Actor) -> str:
         "close": ("rectifier_closes" if rectified else "resume_missing", rectified or state.stopped),
         "extend": ("no_due", state.due is None),
         "decide_extension": ("no_extension_pending", state.extension is None),
+        "supervise": (
+            "already_supervised" if state.supervised else "not_supervisable",
+            state.supervised or state.verdict != "major",
+        ),
         "lift_supervision": ("not_supervised", not state.supervised),
+        "stop": ("already_stopped", state.stopped),
+        "request_resume": ("not_stopped", not state.stopped),
         "resume": ("not_stopped", not state.stopped),
+        "check_similar": ("similar_check", not state.similar_open),
         "downgrade": ("not_major", state.verdict != "major"),
     }
     guard, applies = barred.get(kind, ("", False))

@@ -31,7 +31,7 @@ WHOLE = (*STATES, *REGISTRY, "kpi.values")
 
 EVENTS_PER_SUBJECT = 100
 EVIDENCE_PER_SUBJECT = 30
-EVIDENCE_KINDS = frozenset({"hazard_suspected", "evidence_completed"})
+EVIDENCE_KINDS = frozenset({"hazard_suspected", "evidence_completed", "evidence_added"})
 SUBJECTS_WITH_EVENTS = 4_000
 VERDICTS = 8_000
 DONE_HAZARDS = 2_000

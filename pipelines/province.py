@@ -1,4 +1,4 @@
-"""A simulated province: its sites, places, sensors, rules and departments. Pure and seeded; facts in province.yaml.
+"""A simulated province: sites, places, sensors, rules, departments, matters. Pure and seeded; facts in province.yaml.
 
 Everything says that it is simulated: Site.simulated, and 模拟 in every name.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from schemas.alarms import AlarmRule
-from schemas.registry import Department, Place, Sensor, Site
+from schemas.registry import Department, Matter, Place, Sensor, Site
 from schemas.terms import Direction, Priority
 from schemas.times import from_us
 from streams.rules import rule_id_of
@@ -55,6 +55,7 @@ class Province:
     seed: int
     sites: tuple[SimulatedSite, ...]
     departments: tuple[Department, ...]
+    matters: tuple[Matter, ...] = ()
 
     def sensors(self) -> Iterator[SimulatedSensor]:
         return (sensor for site in self.sites for sensor in site.sensors)
@@ -100,7 +101,7 @@ def make_province(seed: int, now_us: int, sites: int = SITES) -> Province:
         )  # fmt: skip
         places, sensors = _equip(site, kind["places"], now_us)
         made.append(SimulatedSite(site, city, places, sensors, lively, careless))
-    return Province(seed, tuple(made), tuple(_departments(now_us)))
+    return Province(seed, tuple(made), tuple(_departments(now_us)), tuple(_matters(now_us)))
 
 
 def _shared_out(sites: int) -> list[str]:
@@ -149,5 +150,17 @@ def _departments(now_us: int) -> Iterator[Department]:
         for kind in facts()["departments"]:
             yield Department(
                 department_id=f"SIM-{city['code']}-{kind['id']}", name=f"{city['zh']}{kind['zh']}（模拟）",
-                region=city["code"], sectors=tuple(kind["sectors"]), received_at=from_us(now_us),
+                region=city["code"], sectors=tuple(kind["sectors"]), kind=kind.get("kind", "regulator"),
+                received_at=from_us(now_us),
+            )  # fmt: skip
+
+
+def _matters(now_us: int) -> Iterator[Matter]:
+    for city in facts()["cities"]:
+        for each in facts()["matters"]:
+            yield Matter(
+                matter_id=f"SIM-{city['code']}-M-{each['id']}", name=f"{city['zh']}{each['zh']}（模拟）",
+                lead_department_id=f"SIM-{city['code']}-{each['lead']}", region=city["code"],
+                cooperating_department_ids=tuple(f"SIM-{city['code']}-{other}" for other in each["with"]),
+                sectors=tuple(each["sectors"]), source="模拟设置 simulated", received_at=from_us(now_us),
             )  # fmt: skip

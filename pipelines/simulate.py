@@ -67,6 +67,8 @@ class Simulator:
         if len(self._unregistered) == len(self._province.sites):
             for department in self._province.departments:
                 self._outbox.put(record_of("department", department))
+            for matter in self._province.matters:
+                self._outbox.put(record_of("matter", matter))
         taken: list[int] = []
         while self._unregistered and (not taken or time.monotonic() < until):
             taken.append(self._unregistered.popleft())

@@ -32,6 +32,7 @@ COMMANDS: dict[str, CommandKind] = {
     "acknowledge": CommandKind("alarm_acknowledged", "alarm", _STAFF, "确认报警", "acknowledge the alarm"),
     "comment": CommandKind("comment_added", "alarm", _ALL, "备注", "add a comment to the alarm"),
     "judge": CommandKind("hazard_judged", "hazard", _JUDGES, "判定", "judge: major, general or none"),
+    "cause": CommandKind("cause_established", "hazard", _ALL, "查明原因", "name the control that failed, and how"),
     "report": CommandKind("hazard_reported", "hazard", _ALL, "上报", "report to regulator or workers' congress"),
     "assign": CommandKind("responsibility_assigned", "hazard", _SENIOR, "确责", "assign the lead department"),
     "interim": CommandKind("interim_control_set", "hazard", _ALL, "临时管控", "set an interim control"),
@@ -47,7 +48,12 @@ COMMANDS: dict[str, CommandKind] = {
     "supervise": CommandKind("supervision_ordered", "hazard", _SENIOR, "挂牌督办", "order supervision"),
     "lift_supervision": CommandKind("supervision_lifted", "hazard", _SENIOR, "解除督办", "lift supervision"),
     "stop": CommandKind("production_stopped", "hazard", _JUDGES, "责令停产", "stop production"),
+    "request_resume": CommandKind("resume_requested", "hazard", _RECTIFIERS, "申请复产", "ask to resume production"),
     "resume": CommandKind("production_resumed", "hazard", _JUDGES, "批准复产", "approve to resume production"),
+    "check_similar": CommandKind(
+        "similar_check_done", "hazard", _JUDGES, "举一反三排查完成", "a similar site was checked"
+    ),
+    "penalize": CommandKind("penalty_issued", "hazard", _JUDGES, "行政处罚", "record a penalty"),
     "downgrade": CommandKind("hazard_downgraded", "hazard", _SENIOR, "降级", "downgrade to a general hazard"),
     "void": CommandKind("hazard_voided", "hazard", _SENIOR, "作废", "void the hazard"),
     "merge": CommandKind("hazard_merged", "hazard", _SENIOR, "并案", "merge into another hazard"),

@@ -39,3 +39,10 @@ class Closing(Message):
     due: Instant | None = None
     by: str = ""
     reopened_at: Instant | None = None
+
+
+class Told(Message):
+    """Of one deadline: the due time that was told of, and how many of its reminders and escalations."""
+
+    due_at: Instant
+    steps: int

@@ -4,15 +4,21 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.hazard_history import Closing, Due, Judged, RecentEvent
+from schemas.hazard_history import Closing, Due, Judged, RecentEvent, Told
 from schemas.ledger import LedgerEntry
 from schemas.model import Message
 from schemas.terms import HazardSource, HazardState, MeasureKind, Scope, Verdict
 from schemas.times import DueInstant, Instant
 
+CONTROL_FAILURE = "^(missing|not_executed)$"
+BLIND_SPOT = "^(unrecognised|unthought|unreachable)$"  # 认不清、想不到、管不到
+
 
 class Finding(Message):
-    """`inspection.findings`: what an inspector, a worker or a self-check wrote."""
+    """`inspection.findings`: what an inspector, a worker or a self-check wrote.
+
+    One with a `ledger` is a hazard whatever the criteria say of its words, and what became of it is recorded as it came.
+    """
 
     finding_id: str = Field(min_length=1)
     site_id: str = Field(min_length=1)
@@ -31,6 +37,9 @@ class Finding(Message):
     status: str | None = None
     imported: bool = False
     ledger: LedgerEntry | None = None  # what became of it, where it was read from a ledger of the past
+    risk_id: str | None = None
+    control_id: str | None = None
+    control_failure: str | None = Field(default=None, pattern=CONTROL_FAILURE)
 
 
 class Evidence(Message):
@@ -65,15 +74,34 @@ class HazardRegistered(Message):
     near_people: bool = False
     risk_id: str | None = None
     control_id: str | None = None
-    control_failure: str | None = Field(default=None, pattern="^(missing|not_executed)$")
+    control_failure: str | None = Field(default=None, pattern=CONTROL_FAILURE)
     root_criterion_id: str | None = None  # the first edition of the clause, so a new edition opens no twin
     rebound_of: str | None = None  # a hazard of the same criterion and place, closed at most 180 days before
+    reopens: str | None = None  # a hazard closed longer ago than that, which a person found open again
+    refuted_before: int = 0  # suspicions of the same criterion and place that were refuted in the 180 days before
+    deadline: DueInstant | None = None  # the time limit the finding gave; a plan's takes its place
 
 
 class HazardSuspected(Message):
     criterion_id: str
     evidence: tuple[Evidence, ...]
     missing: tuple[str, ...] = ()
+
+
+class EvidenceAdded(Message):
+    """Evidence that raises no suspicion: what was found is a general hazard by its own words, or was known before."""
+
+    evidence: tuple[Evidence, ...]
+
+
+class CauseEstablished(Message):
+    """The risk, the control that should have held it, and how that failed (管控措施缺失或执行不到位)."""
+
+    risk_id: str | None = None
+    control_id: str | None = None
+    control_failure: str = Field(pattern=CONTROL_FAILURE)
+    by: str = ""
+    reason: str = ""
 
 
 class HazardJudged(Message):
@@ -94,6 +122,33 @@ class ResponsibilityAssigned(Message):
     lead_department_id: str
     cooperating_department_ids: tuple[str, ...] = ()
     responsible_person: str = ""
+    matter_id: str | None = None  # 一件事 by which the rule chose; empty if a person assigned
+
+
+class BlindSpotRaised(Message):
+    """No rule gives exactly one lead. `matter_ids`, `department_ids`: what came closest; `detail` says why not."""
+
+    reason: str = Field(pattern=BLIND_SPOT)
+    matter_ids: tuple[str, ...] = ()
+    department_ids: tuple[str, ...] = ()
+    detail: str = ""
+    detail_zh: str = ""
+
+
+class DeadlineTold(Message):
+    """A reminder before a deadline (`level` 0) or an escalation after it (`level` 1, 2, …), by the region's rule.
+
+    `to`: lead, county, city, province; `department_id` is the department that this means here, if one is registered.
+    """
+
+    deadline: str
+    due_at: Instant
+    level: int = Field(ge=0)
+    step: int = Field(ge=1)  # how many reminders and escalations of this due time this is
+    to: str = ""
+    department_id: str | None = None
+    rule_id: str = ""
+    rules_version: str = ""
 
 
 class InterimControlSet(Message):
@@ -144,6 +199,7 @@ class ExtensionDecided(Message):
 class SupervisionOrdered(Message):
     level: str = ""
     due_at: DueInstant | None = None
+    reason: str = ""
 
 
 class Reasoned(Message):
@@ -163,21 +219,25 @@ class HazardTransferred(Reasoned):
 
 class SimilarCheck(Reasoned):
     similar_site_id: str | None = None
-    hits: int | None = None
+    hits: int | None = Field(default=None, ge=0)
 
 
 class PenaltyIssued(Reasoned):
     kind: str = ""
-    amount: float | None = None  # yuan
+    amount: float | None = Field(default=None, ge=0)  # yuan
+    article: str = ""
 
 
 HAZARD_EVENTS: dict[str, type[Message]] = {
     "hazard_registered": HazardRegistered,
     "hazard_suspected": HazardSuspected,
     "evidence_completed": HazardSuspected,  # a span named earlier has ended: its peak and end are now known
+    "evidence_added": EvidenceAdded,
+    "cause_established": CauseEstablished,
     "hazard_judged": HazardJudged,
     "hazard_reported": HazardReported,
     "responsibility_assigned": ResponsibilityAssigned,
+    "blind_spot_raised": BlindSpotRaised,
     "interim_control_set": InterimControlSet,
     "plan_approved": PlanApproved,
     "rectification_started": RectificationDone,
@@ -191,7 +251,10 @@ HAZARD_EVENTS: dict[str, type[Message]] = {
     "supervision_ordered": SupervisionOrdered,
     "supervision_lifted": SupervisionOrdered,
     "production_stopped": Reasoned,
+    "resume_requested": RectificationDone,
     "production_resumed": Reasoned,
+    "deadline_neared": DeadlineTold,
+    "deadline_missed": DeadlineTold,
     "similar_check_opened": SimilarCheck,
     "similar_check_done": SimilarCheck,
     "penalty_issued": PenaltyIssued,
@@ -268,3 +331,13 @@ class HazardStateRecord(Message):
     voided_at: Instant | None = None
     merged_at: Instant | None = None
     merged_into: str | None = None
+    risk_id: str | None = None
+    control_id: str | None = None
+    control_failure: str | None = None
+    matter_id: str | None = None
+    blind_spot: str | None = None  # why nobody leads: unrecognised, unthought, unreachable
+    resume_asked_at: Instant | None = None
+    supervised_at: Instant | None = None
+    told: dict[str, Told] = Field(default_factory=dict)  # deadline -> what has been told about it
+    similar_open: dict[str, Instant] = Field(default_factory=dict)  # site -> since when
+    similar_done: dict[str, int] = Field(default_factory=dict)  # site -> hits

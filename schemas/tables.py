@@ -54,7 +54,8 @@ _VALUE_COLUMNS: dict[str, list[pa.Field]] = {
     **dict.fromkeys(
         (
             "registry_sites", "registry_places", "registry_sensors", "registry_departments", "registry_matters",
-            "registry_controls", "registry_rules", "registry_calendar", "criteria_catalogue",
+            "registry_controls", "registry_rules", "registry_calendar", "registry_regions", "registry_sectors",
+            "criteria_catalogue",
         ),
         _STATE,
     ),

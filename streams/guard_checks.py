@@ -1,7 +1,7 @@
 """What each kind of command must state before it is recorded. A check may fill in what goes without saying."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,14 @@ from schemas.commands import Command
 from schemas.criteria import Catalogue
 from schemas.hazards import ExtensionDecided, ExtensionRequested, HazardJudged, HazardStateRecord, PlanApproved
 from schemas.model import Refused
-from schemas.terms import Verdict
+from schemas.terms import HazardState, Verdict
 from schemas.times import shanghai_day
+from schemas.workdays import counted_until
 from streams.guard_words import refuse
 from streams.lifecycle import is_open
 from streams.refusal import Refusal
+from streams.surroundings import Surroundings
+from streams.transitions import SETTLED
 
 _FINAL = (Verdict.MAJOR, Verdict.GENERAL, Verdict.NONE)
 _PLAN_ITEMS = {
@@ -32,6 +35,7 @@ class Ask:
     when: dt.datetime
     catalogue: Catalogue | None
     known: Callable[[str], HazardStateRecord | None]
+    around: Surroundings | None = None
 
     @property
     def persons(self) -> set[str]:
@@ -78,14 +82,42 @@ def _cite(ask: Ask) -> Refusal | None:
         )
     if ask.data.setdefault("document_id", clause.document_id) != clause.document_id:
         raise Refused("document_id", f"{criterion_id} belongs to {clause.document_id}")
-    ask.data.setdefault("catalogue_version", ask.catalogue.version)
+    if ask.data.setdefault("catalogue_version", ask.catalogue.version) != ask.catalogue.version:
+        return refuse("catalogue_version", f"{ask.data['catalogue_version']}, in effect is {ask.catalogue.version}")
     return None
+
+
+def _explain(ask: Ask) -> Refusal | None:
+    """The control has to be on the site's list, unless it is the missing one."""
+    controls = ask.around.controls_of(ask.state.site_id) if ask.around else {}
+    named = ask.data.get("control_id")
+    if not named:
+        return None if ask.data.get("control_failure") == "missing" else refuse("control_unknown", "control_id")
+    if ask.around is not None and named not in controls:
+        return refuse("control_unknown", str(named))
+    if named in controls:
+        ask.data.setdefault("risk_id", controls[named].risk_id)
+    return None
+
+
+def _report(ask: Ask) -> Refusal | None:
+    to = ask.data.get("to")
+    return refuse("already_reported", str(to)) if to in ask.state.reported_at else None
 
 
 def _assign(ask: Ask) -> Refusal | None:
     if "lead_department_id" in ask.data and not ask.says("lead_department_id"):
         raise Refused("lead_department_id", "empty")
-    return None
+    helping = ask.data.get("cooperating_department_ids") or ()
+    return _known_departments(ask, [ask.data.get("lead_department_id"), *helping])
+
+
+def _known_departments(ask: Ask, named: Iterable[Any]) -> Refusal | None:
+    if ask.around is None:
+        return None
+    day = shanghai_day(ask.when)
+    unknown = [str(each) for each in named if each and not ask.around.duties.knows(str(each), day)]
+    return refuse("department_unknown", f"{', '.join(unknown)} on {day}") if unknown else None
 
 
 def _interim(ask: Ask) -> Refusal | None:
@@ -105,7 +137,7 @@ def _plan(ask: Ask) -> Refusal | None:
         return refuse("due_past", f"{plan.due_at.isoformat()} <= {ask.when.isoformat()}")
     # A cycle's overdue deadline stands until the work is closed; only a reopening starts a new one.
     replanned = state.due is not None and state.plan_at is not None and state.plan_at >= _cycle_began(state)
-    if replanned and state.due is not None and ask.when > state.due and plan.due_at > state.due:
+    if replanned and state.due is not None and ask.when > counted_until(state.due) and plan.due_at > state.due:
         return refuse("plan_after_due", f"due {state.due.isoformat()}")
     return None
 
@@ -118,7 +150,7 @@ def _extend(ask: Ask) -> Refusal | None:
     state = ask.state
     if state.due is None:
         return refuse("no_due")
-    if ask.when > state.due:
+    if ask.when > counted_until(state.due):
         return refuse("extension_after_due", f"due {state.due.isoformat()}, asked {ask.when.isoformat()}")
     missing = [name for name in ("reason", "interim_control") if not ask.says(name)]
     if missing:
@@ -147,7 +179,9 @@ def _later(ask: Ask, new_due: dt.datetime) -> Refusal | None:
 
 def _accept(ask: Ask) -> Refusal | None:
     same = sorted(ask.persons & set(ask.state.rectifiers))
-    return refuse("rectifier_accepts", ", ".join(same)) if same else None
+    if same:
+        return refuse("rectifier_accepts", ", ".join(same))
+    return None if ask.says("evidence") else refuse("acceptance_evidence")
 
 
 def _close(ask: Ask) -> Refusal | None:
@@ -176,11 +210,36 @@ def _merge(ask: Ask) -> Refusal | None:
 
 
 def _transfer(ask: Ask) -> Refusal | None:
-    return _reasoned(ask) if ask.says("to_department_id") else refuse("transfer_target")
+    if not ask.says("to_department_id"):
+        return refuse("transfer_target")
+    return _known_departments(ask, [ask.data["to_department_id"]]) or _reasoned(ask)
+
+
+def _supervise(ask: Ask) -> Refusal | None:
+    if ask.state.supervised:
+        return refuse("already_supervised", ask.state.supervision_level)
+    return None if ask.state.verdict is Verdict.MAJOR else refuse("not_supervisable", str(ask.state.verdict))
 
 
 def _lift(ask: Ask) -> Refusal | None:
-    return None if ask.state.supervised else refuse("not_supervised")
+    """摘牌: after acceptance, or for a reason."""
+    if not ask.state.supervised:
+        return refuse("not_supervised")
+    done = ask.state.state is HazardState.ACCEPTED or ask.state.state in SETTLED
+    return None if done or ask.says("reason") else refuse("supervision_open")
+
+
+def _similar_done(ask: Ask) -> Refusal | None:
+    site = ask.data.get("similar_site_id")
+    if site not in ask.state.similar_open:
+        return refuse("similar_check", str(site))
+    if ask.data.get("hits") is None:
+        raise Refused("hits", "say how many were found, 0 if none")
+    return None
+
+
+def _stop(ask: Ask) -> Refusal | None:
+    return refuse("already_stopped") if ask.state.stopped else None
 
 
 def _resume(ask: Ask) -> Refusal | None:
@@ -189,6 +248,8 @@ def _resume(ask: Ask) -> Refusal | None:
 
 CHECKS: dict[str, Callable[[Ask], Refusal | None]] = {
     "hazard_judged": _judge,
+    "cause_established": _explain,
+    "hazard_reported": _report,
     "responsibility_assigned": _assign,
     "interim_control_set": _interim,
     "plan_approved": _plan,
@@ -201,6 +262,10 @@ CHECKS: dict[str, Callable[[Ask], Refusal | None]] = {
     "hazard_voided": _reasoned,
     "hazard_merged": _merge,
     "hazard_transferred": _transfer,
+    "supervision_ordered": _supervise,
     "supervision_lifted": _lift,
+    "similar_check_done": _similar_done,
+    "production_stopped": _stop,
+    "resume_requested": _resume,
     "production_resumed": _resume,
 }

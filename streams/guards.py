@@ -17,6 +17,7 @@ from schemas.times import MICROSECOND
 from streams.guard_checks import CHECKS, Ask
 from streams.guard_words import refuse
 from streams.refusal import Refusal
+from streams.surroundings import Surroundings
 from streams.transitions import MOVING, allowed_rows, is_legal, row_of
 
 CLOCKS_DIFFER = dt.timedelta(minutes=10)  # two people's clocks may differ by this much
@@ -48,8 +49,12 @@ def decide(
     *,
     now: dt.datetime | None = None,
     known: Callable[[str], HazardStateRecord | None] = lambda _: None,
+    around: Surroundings | None = None,
 ) -> Decision | Refusal:
-    """What `command` records on `state`, or why not. `now`: when it reached us; `known` finds other hazards."""
+    """What `command` records on `state`, or why not. `now`: when it reached us; `known` finds other hazards.
+
+    Without `around` nobody can tell whether a department or a control exists: neither is asked.
+    """
     kind = COMMANDS.get(command.kind)
     if kind is None or kind.event not in HAZARD_EVENTS:
         return refuse("unknown_kind", command.kind)
@@ -62,7 +67,7 @@ def decide(
     return (
         _misplaced(state, kind.event, command)
         or _mistimed(state, kind.event, command, now)
-        or _recorded(state, kind.event, command, catalogue, known)
+        or _recorded(state, kind.event, command, catalogue, known, around)
     )
 
 
@@ -125,12 +130,13 @@ def _recorded(
     command: Command,
     catalogue: Catalogue | None,
     known: Callable[[str], HazardStateRecord | None],
+    around: Surroundings | None,
 ) -> Decision | Refusal:
     model = HAZARD_EVENTS[event]
     given: dict[str, Any] = {k: v for k, v in command.data.items() if v is not None}
     if "by" in model.model_fields and not given.get("by"):
         given["by"] = command.actor.id
-    ask = Ask(state, command, given, _occurred_at(state, event, command), catalogue, known)
+    ask = Ask(state, command, given, _occurred_at(state, event, command), catalogue, known, around)
     check = CHECKS.get(event)
     try:
         refusal = check(ask) if check else None

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.events import Event
-from schemas.hazard_history import Closing, Due, Judged
+from schemas.hazard_history import Closing, Due, Judged, Told
 from schemas.hazards import (
+    DeadlineTold,
     Evidence,
+    EvidenceAdded,
     ExtensionDecided,
     ExtensionRequested,
     HazardJudged,
@@ -32,8 +34,19 @@ def _registered(before: HazardStateRecord, event: Event, data: Any) -> Update:
         return {}
     return {
         "registered": data, "registered_at": event.occurred_at, "found_at": data.found_at, "place_id": data.place_id,
-        "root_criterion_id": data.root_criterion_id or before.root_criterion_id,
+        "root_criterion_id": data.root_criterion_id or before.root_criterion_id, "risk_id": data.risk_id,
+        "control_id": data.control_id, "control_failure": data.control_failure,
     }  # fmt: skip
+
+
+def _cause(_before: HazardStateRecord, _event: Event, data: Any) -> Update:
+    return {"risk_id": data.risk_id, "control_id": data.control_id, "control_failure": data.control_failure}
+
+
+def _added(before: HazardStateRecord, _event: Event, data: EvidenceAdded) -> Update:
+    known = {e.evidence_id for e in before.evidence}
+    fresh = [e for e in data.evidence if e.evidence_id not in known]
+    return {"evidence": _kept((*before.evidence, *fresh)), "evidence_count": before.evidence_count + len(fresh)}
 
 
 def _suspected(before: HazardStateRecord, event: Event, data: HazardSuspected) -> Update:
@@ -97,12 +110,14 @@ def _assigned(before: HazardStateRecord, event: Event, data: Any) -> Update:
         "cooperating_department_ids": data.cooperating_department_ids,
         "responsible_person": data.responsible_person or before.responsible_person,
         "assigned_at": event.occurred_at,
+        "matter_id": data.matter_id,
+        "blind_spot": None,
     }
 
 
 def _transferred(before: HazardStateRecord, event: Event, data: Any) -> Update:
     department = data.to_department_id or before.lead_department_id
-    return {"lead_department_id": department, "assigned_at": event.occurred_at}
+    return {"lead_department_id": department, "assigned_at": event.occurred_at, "matter_id": None, "blind_spot": None}
 
 
 def _planned(before: HazardStateRecord, event: Event, data: PlanApproved) -> Update:
@@ -176,8 +191,29 @@ def _downgraded(before: HazardStateRecord, event: Event, _data: Any) -> Update:
     return {"verdict": Verdict.GENERAL, "downgraded_at": before.downgraded_at or event.occurred_at}
 
 
-def _supervised(_before: HazardStateRecord, _event: Event, data: Any) -> Update:
-    return {"supervised": True, "supervision_level": data.level, "supervision_due": data.due_at}
+def _supervised(_before: HazardStateRecord, event: Event, data: Any) -> Update:
+    return {
+        "supervised": True, "supervision_level": data.level, "supervision_due": data.due_at,
+        "supervised_at": event.occurred_at,
+    }  # fmt: skip
+
+
+def _told(before: HazardStateRecord, _event: Event, data: DeadlineTold) -> Update:
+    return {"told": before.told | {data.deadline: Told(due_at=data.due_at, steps=data.step)}}
+
+
+def _similar_opened(before: HazardStateRecord, event: Event, data: Any) -> Update:
+    site = data.similar_site_id
+    if site is None or site in before.similar_done:
+        return {}
+    return {"similar_open": {site: event.occurred_at} | before.similar_open}
+
+
+def _similar_done(before: HazardStateRecord, _event: Event, data: Any) -> Update:
+    if data.similar_site_id is None:
+        return {}
+    left = {site: since for site, since in before.similar_open.items() if site != data.similar_site_id}
+    return {"similar_open": left, "similar_done": before.similar_done | {data.similar_site_id: data.hits or 0}}
 
 
 def _set(**fixed: Any) -> Fold:
@@ -196,9 +232,12 @@ FACTS: dict[str, Fold] = {
     "hazard_registered": _registered,
     "hazard_suspected": _suspected,
     "evidence_completed": _suspected,
+    "evidence_added": _added,
+    "cause_established": _cause,
     "hazard_judged": _judged,
     "hazard_reported": _reported,
     "responsibility_assigned": _assigned,
+    "blind_spot_raised": lambda _before, _event, data: {"blind_spot": data.reason},
     "interim_control_set": lambda _before, _event, data: {"interim_control": data.text},
     "plan_approved": _planned,
     "rectification_done": _done,
@@ -209,8 +248,13 @@ FACTS: dict[str, Fold] = {
     "extension_decided": _extension_decided,
     "supervision_ordered": _supervised,
     "supervision_lifted": _set(supervised=False),
-    "production_stopped": _stamped("stopped_at", stopped=True, resumed=False),
-    "production_resumed": _stamped("resumed_at", stopped=False, resumed=True),
+    "production_stopped": _stamped("stopped_at", stopped=True, resumed=False, resume_asked_at=None),
+    "resume_requested": _stamped("resume_asked_at"),
+    "production_resumed": _stamped("resumed_at", stopped=False, resumed=True, resume_asked_at=None),
+    "deadline_neared": _told,
+    "deadline_missed": _told,
+    "similar_check_opened": _similar_opened,
+    "similar_check_done": _similar_done,
     "hazard_downgraded": _downgraded,
     "hazard_voided": _stamped("voided_at"),
     "hazard_merged": _merged,

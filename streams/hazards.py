@@ -1,72 +1,96 @@
-"""Hazards of one site: from verdicts and commands to hazard events. Pure; called once per step, in input order.
+"""Hazards of one site: from verdicts, commands and the passing of time to hazard events. Pure; called in input order.
 
 One open hazard per (root criterion, place): new evidence joins it; after it is settled, new evidence opens another.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from schemas.clauses import Clause
+from schemas.commands import Command
 from schemas.criteria import Catalogue
 from schemas.events import SYSTEM, Actor, Event
-from schemas.hazards import Evidence, HazardJudged, HazardRegistered, HazardStateRecord, HazardSuspected
+from schemas.hazards import DeadlineTold, Evidence, EvidenceAdded, HazardStateRecord, HazardSuspected
 from schemas.ids import hazard_id
 from schemas.model import Message
 from schemas.registry import Site
-from schemas.terms import HazardSource, HazardState, Scope, Verdict
-from schemas.times import from_us
+from schemas.terms import Role, Verdict
+from schemas.times import from_us, shanghai_day, to_us
+from streams import consequences
+from streams.deadlines import Timer
 from streams.decode import Asked, received_at_us
 from streams.guard_words import refuse
 from streams.guards import decide
+from streams.hazard_index import HazardIndex, Key
+from streams.hazard_store import HazardStore, Held
 from streams.judgement import Judgement
 from streams.lifecycle import apply, is_open
 from streams.refusal import Refusal
+from streams.registration import confirmation, found_at_of, generality, registration, reopening
+from streams.surroundings import Surroundings
+from streams.timers import HazardTimers
+from streams.told import Told
 
-REBOUND = dt.timedelta(days=180)
 _HAZARDOUS = (Verdict.MAJOR, Verdict.GENERAL)
-Key = tuple[str, str]  # root criterion, place
+_INDEXED = frozenset({"hazard_registered", "hazard_suspected", "evidence_added", "hazard_judged"})
 
 
 class SiteHazards:
-    """Every hazard of a site. All it knows is in the states, so it needs no memory of its own."""
+    """Every hazard of a site. All it knows is in the states, so it needs no memory of its own.
+
+    Without `around` there are no leads, causes, checks of similar sites and timers: verdicts and commands only.
+    """
 
     def __init__(
         self,
         site: Site,
         catalogue: Catalogue,
-        states: Iterable[HazardStateRecord] = (),
+        states: Iterable[Held] = (),
         memory: dict[str, Any] | None = None,  # noqa: ARG002 - what `memory()` gave: always empty
+        around: Surroundings | None = None,
     ) -> None:
-        self._states: dict[str, HazardStateRecord] = {state.hazard_id: state for state in states}
+        self._store = HazardStore()
+        self._store.load(states)
         self._changed: dict[str, None] = {}
+        self._timers = HazardTimers()
+        self._leaderless: dict[str, None] = {}
+        self._duties_seen = around.duties.revision if around else 0
+        self.around = around
         self.configure(site, catalogue)
+        for held in self._store.values():
+            self._watch(held)
 
     def configure(self, site: Site, catalogue: Catalogue) -> None:
         """Take a changed site record or catalogue; an edition added since may give clauses an earlier root."""
         self.site, self.catalogue = site, catalogue
-        self._by_key: dict[Key, list[str]] = {}
-        self._holder: dict[tuple[str, str], str] = {}
-        self._span_holder: dict[str, str] = {}
-        for state in self._states.values():
-            self._index(state)
+        self._index = HazardIndex.of(self._store, catalogue)
 
     def has_hazard(self, hazard_id: str) -> bool:
-        return hazard_id in self._states
+        """Whether a command may be about it: known, or known to have been."""
+        return self._store.brief(hazard_id) is not None or self._store.archived(hazard_id)
 
     def get(self, hazard_id: str) -> HazardStateRecord | None:
-        return self._states.get(hazard_id)
+        return self._store.get(hazard_id)
 
     def take_changed(self, step: int) -> list[HazardStateRecord]:
         """States changed since the last call, in the order of their first change, marked with `step`."""
+        taken = []
         for changed in self._changed:
-            self._states[changed] = self._states[changed].model_copy(update={"step": step})
-        taken = [self._states[changed] for changed in self._changed]
+            if (state := self._store.get(changed)) is not None:
+                taken.append(state.model_copy(update={"step": step}))
+                self._store.put(taken[-1])
+        self._store.settle(self._changed)
         self._changed = {}
         return taken
 
     def memory(self) -> dict[str, Any]:
         return {}
+
+    def counts(self) -> dict[str, int]:
+        """Hazards in memory: whole, as stubs, and known by their id only."""
+        return self._store.counts()
+
+    # ---- evidence
 
     def on_judgement(
         self, judgement: Judgement, recorded_at: dt.datetime, causes: tuple[str, ...], cause: str
@@ -74,59 +98,71 @@ class SiteHazards:
         """Events that the verdict causes. Verdicts that need a person, or find nothing, open no hazard.
 
         The end of a span completes the evidence that a hazard holds whatever the verdict: its clause may have gone, or
-        be on trial, since the span began.
+        be on trial, since the span began. A finding with a history is a hazard whatever the verdict.
         """
-        clause = judgement.clause
-        root = self.catalogue.root_of(clause.id) if clause else ""
-        told = _Told(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause)
+        past = judgement.finding.history if judgement.finding else ()
+        # a general hazard has no clause to share: it stands for itself
+        clause = None if judgement.verdict is Verdict.GENERAL else judgement.clause
+        hazardous = judgement.verdict in _HAZARDOUS
+        root = self.catalogue.root_of(clause.id) if clause and (hazardous or not past) else ""
+        told = Told(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause, imported=bool(past))
         fresh = tuple(e for e in judgement.evidence if self._held_by(judgement, root, e.evidence_id) is None)
         events = self._complete(judgement, root, told)
-        if fresh and judgement.verdict in _HAZARDOUS:
-            events += self._suspect(judgement, root, fresh, told)
+        if fresh and (hazardous or past):
+            events += self._take_in(judgement, root, fresh, told)
         return events
 
-    def on_command(self, item: Asked) -> list[Event] | Refusal:
-        """The one event of an accepted command, or the guard that said no."""
-        command = item.command
-        state = self._states.get(command.target_id)
-        if state is None:
-            return refuse("not_found", command.target_id)
-        received = from_us(item.record.timestamp_us) if item.record.timestamp_us else None
-        decision = decide(state, command, self.catalogue, now=received, known=self._states.get)
-        if isinstance(decision, Refusal):
-            return decision
-        if not is_open(state) and decision.kind in ("hazard_reopened", "hazard_judged"):
-            twin = self._open_hazard(self._key(state))
-            if twin is not None:
-                return refuse("twin_open", twin)
-        told = _Told(
-            self.site.site_id, decision.occurred_at, from_us(received_at_us(item)), (command.command_id,),
-            command.command_id,
-        )  # fmt: skip
-        return [self._record(told.event(decision.kind, state.hazard_id, decision.data, command.actor))]
-
-    def _suspect(
-        self, judgement: Judgement, root: str, fresh: tuple[Evidence, ...], told: "_Told"
+    def _take_in(
+        self, judgement: Judgement, root: str, fresh: tuple[Evidence, ...], told: Told
     ) -> list[Event]:  # fmt: skip
-        found_at = _found_at(judgement)
-        place = judgement.place_id or judgement.place
+        """The evidence goes to the open hazard of its clause and place, or opens one."""
+        found_at, place = found_at_of(judgement), judgement.place_id or judgement.place
+        finding, past = judgement.finding, judgement.finding.history if judgement.finding else ()
         identity = root or f"finding/{fresh[0].evidence_id}"
-        target = self._open_hazard((identity, place))
-        events = []
+        key = (identity, place)
+        target = None if past else self._index.open_hazard(key)
         if target is None:
             target = hazard_id(identity, self.site.site_id, place, found_at)
-        if target not in self._states:
-            registered = self._registration(judgement, root, found_at, (identity, place))
-            events.append(self._record(told.event("hazard_registered", target, registered)))
-        criterion = judgement.clause.id if judgement.clause else ""
-        suspected = HazardSuspected(criterion_id=criterion, evidence=fresh, missing=judgement.missing)
-        events.append(self._record(told.event("hazard_suspected", target, suspected)))
-        if judgement.clause is not None and judgement.clause.auto_confirm and self._states[target].verdict is None:
-            judged = self._confirmation(judgement, judgement.clause, fresh)
-            events.append(self._record(told.event("hazard_judged", target, judged)))
-        return events
+            if past and finding and self.has_hazard(target):  # a ledger's dates are days: rows must not fall together
+                target = hazard_id(f"{identity}/{finding.finding_id}", self.site.site_id, place, found_at)
+        if self._store.archived(target):
+            return []  # its evidence was told again after it was archived; the verdict stands in its topic
+        events = []
+        if self._store.brief(target) is None:
+            events.append(
+                self._record(told.event("hazard_registered", target, self._registration(judgement, root, key)))
+            )
+        if root:
+            clause = judgement.clause
+            data: Message = HazardSuspected(
+                criterion_id=clause.id if clause else "", evidence=fresh, missing=judgement.missing
+            )
+            events.append(self._record(told.event("hazard_suspected", target, data)))
+        else:
+            events.append(self._record(told.event("evidence_added", target, EvidenceAdded(evidence=fresh))))
+        events += self._judge(judgement, target, fresh, told)
+        events += self._relate(judgement, target, told)
+        return [*events, *self._follow(target, told)]
 
-    def _complete(self, judgement: Judgement, root: str, told: "_Told") -> list[Event]:
+    def _judge(self, judgement: Judgement, target: str, fresh: tuple[Evidence, ...], told: Told) -> Iterator[Event]:
+        """What needs no person: a general hazard is one by its words, and some clauses confirm themselves."""
+        finding = judgement.finding
+        if self._state(target).verdict is not None or (finding and finding.history):
+            return
+        if judgement.verdict is Verdict.GENERAL:
+            yield self._record(told.event("hazard_judged", target, generality(judgement, fresh)))
+        elif judgement.clause is not None and judgement.clause.auto_confirm:
+            yield self._record(told.event("hazard_judged", target, confirmation(judgement, judgement.clause, fresh)))
+
+    def _relate(self, judgement: Judgement, target: str, told: Told) -> Iterator[Event]:
+        """What a ledger says has happened since, in the order it happened."""
+        finding = judgement.finding
+        for past in sorted(finding.history, key=lambda each: each.occurred_at) if finding else ():
+            by = Actor(id=past.by or (finding.inspector if finding else "") or SYSTEM.id, role=Role.SYSTEM)
+            data = Message.parse(past.data)
+            yield self._record(told.event(past.kind, target, data, by, occurred_at=past.occurred_at))
+
+    def _complete(self, judgement: Judgement, root: str, told: Told) -> list[Event]:
         """A span that was named when it began has ended: its end and peak go to the hazard that holds it."""
         if judgement.phase != "ended":
             return []
@@ -151,119 +187,159 @@ class SiteHazards:
     def _held_by(self, judgement: Judgement, root: str, evidence_id: str) -> str | None:
         """The hazard that holds this evidence under `root`; a clause that is gone has no root to go by any more."""
         if judgement.clause is not None and judgement.clause.id in self.catalogue.clauses:
-            return self._holder.get((root, evidence_id))
-        return self._span_holder.get(evidence_id) or self._holder.get((root, evidence_id))
+            return self._index.holder(root, evidence_id)
+        return self._index.span_holder(evidence_id) or self._index.holder(root, evidence_id)
 
     def _criterion(self, judgement: Judgement, holder: str) -> str:
-        return judgement.clause.id if judgement.clause else self._states[holder].criterion_id or ""
+        return judgement.clause.id if judgement.clause else self._state(holder).criterion_id or ""
 
     def _has_ended(self, holder: str, evidence_id: str) -> bool:
         return any(
-            e.evidence_id == evidence_id and e.ended_at is not None for e in reversed(self._states[holder].evidence)
+            e.evidence_id == evidence_id and e.ended_at is not None for e in reversed(self._state(holder).evidence)
         )  # fmt: skip
 
-    def _registration(self, judgement: Judgement, root: str, found_at: dt.datetime, key: Key) -> HazardRegistered:
-        site, finding, clause = self.site, judgement.finding, judgement.clause
-        return HazardRegistered(
-            found_at=found_at,
-            source=finding.source if finding else HazardSource.IOT,
-            enterprise_id=(finding.enterprise_id if finding else None) or site.enterprise_id,
-            region=(finding.region if finding else "") or site.region,
-            industry=(finding.industry if finding else "") or site.industry,
-            place_id=judgement.place_id,
-            place=judgement.place,
-            title=clause.title_zh if clause else (finding.text[:120] if finding else ""),
-            scope=_scope(clause),
-            root_criterion_id=root or None,
-            rebound_of=self._rebound_of(key, found_at),
-        )
-
-    def _confirmation(self, judgement: Judgement, clause: Clause, fresh: tuple[Evidence, ...]) -> HazardJudged:
-        return HazardJudged(
-            verdict=judgement.verdict, criterion_id=clause.id, document_id=clause.document_id,
-            catalogue_version=judgement.catalogue_version, evidence=tuple(e.evidence_id for e in fresh),
-            by=SYSTEM.id, reason=judgement.why_zh or judgement.why,
+    def _registration(self, judgement: Judgement, root: str, key: Key) -> Message:
+        found_at = found_at_of(judgement)
+        return registration(
+            self.site, judgement, root, rebound_of=self._index.rebound_of(key, found_at),
+            refuted_before=self._index.refuted_before(key, found_at),
+            controls=self.around.controls_of(self.site.site_id) if self.around else {},
         )  # fmt: skip
 
-    def _open_hazard(self, key: Key) -> str | None:
-        """The open hazard that evidence of `key` belongs to: its own, else the one its own was merged into."""
-        own = [self._states[each] for each in self._by_key.get(key, ())]
-        for state in (*own, *filter(None, map(self._followed, own))):
-            if is_open(state):
-                return state.hazard_id
-        return None
+    # ---- commands
 
-    def _followed(self, state: HazardStateRecord) -> HazardStateRecord | None:
-        """Where a merged hazard goes on, through every merge."""
-        followed: HazardStateRecord | None = state
-        passed: set[str] = set()
-        while followed and followed.state is HazardState.MERGED and followed.hazard_id not in passed:
-            passed.add(followed.hazard_id)
-            followed = self._states.get(followed.merged_into or "")
-        return followed
+    def on_command(self, item: Asked) -> list[Event] | Refusal:
+        """The event of an accepted command and what follows from it, or the guard that said no."""
+        command = item.command
+        received = from_us(item.record.timestamp_us) if item.record.timestamp_us else None
+        state = self._store.get(command.target_id)
+        told = Told(
+            self.site.site_id, command.occurred_at or command.issued_at, from_us(received_at_us(item)),
+            (command.command_id,), command.command_id,
+        )  # fmt: skip
+        if state is None:
+            return self._reopen_anew(command, told) if self._store.archived(command.target_id) else refuse(
+                "not_found", command.target_id
+            )  # fmt: skip
+        decision = decide(state, command, self.catalogue, now=received, known=self._store.get, around=self.around)
+        if isinstance(decision, Refusal):
+            return decision
+        twin = self._twin(state, decision.kind, decision.data)
+        if twin is not None:
+            return refuse("twin_open", twin)
+        told.occur(decision.occurred_at)
+        event = self._record(told.event(decision.kind, state.hazard_id, decision.data, command.actor))
+        return [event, *(self._follow(state.hazard_id, told) if decision.kind == "hazard_judged" else ())]
 
-    def _rebound_of(self, key: Key, found_at: dt.datetime) -> str | None:
-        closed = [
-            (state.closed_at, state.hazard_id)
-            for state in map(self._states.__getitem__, self._by_key.get(key, ()))
-            if state.state is HazardState.CLOSED
-            and state.closed_at is not None
-            and dt.timedelta(0) <= found_at - state.closed_at <= REBOUND
-        ]
-        return max(closed)[1] if closed else None
+    def _twin(self, state: HazardStateRecord, kind: str, data: Message) -> str | None:
+        """Another open hazard of the clause and place that this one would be open for after the event."""
+        judged = getattr(data, "criterion_id", None) if kind == "hazard_judged" else None
+        gains_clause = judged is not None and not state.root_criterion_id
+        reopens = not is_open(state) and (kind == "hazard_reopened" or (kind == "hazard_judged" and _stands(data)))
+        if not (gains_clause or reopens):
+            return None
+        after = state.model_copy(update={"root_criterion_id": state.root_criterion_id or judged})
+        twin = self._index.open_hazard(self._index.key(after))
+        return None if twin == state.hazard_id else twin
+
+    def _reopen_anew(self, command: Command, told: Told) -> list[Event] | Refusal:
+        """Closed so long ago that it is archived: the same case is a new hazard that names the old one."""
+        registered = reopening(self.site, command, self.catalogue)
+        if isinstance(registered, Refusal):
+            return registered
+        root, place = registered.root_criterion_id or f"reopened/{command.target_id}", registered.place_id
+        place = place or registered.place
+        twin = self._index.open_hazard((root, place))
+        if twin is not None:
+            return refuse("twin_open", twin)
+        target = hazard_id(root, self.site.site_id, place, registered.found_at)
+        event = self._record(told.event("hazard_registered", target, registered, command.actor))
+        return [event, *self._follow(target, told)]
+
+    # ---- time
+
+    def age(self, now_us: int) -> None:
+        """Forget what was settled long ago. Call with the step's `now` before its inputs."""
+        if gone := self._store.age(now_us):
+            self._index.forget(gone)
+
+    def on_tick(self, now_us: int) -> list[Event]:
+        """Reminders, escalations, and leads that a changed registry gives. Nothing due: a few comparisons."""
+        self.age(now_us)
+        around = self.around
+        if around is None:
+            return []
+        events: list[Event] = []
+        if around.duties.revision != self._duties_seen:
+            self._duties_seen = around.duties.revision
+            for leaderless in list(self._leaderless):
+                events += self._find_lead(leaderless, around, now_us)
+        for state, timer, reached in self._timers.due(now_us, self._store.get, around.timers_of):
+            events.append(self._tell(state, timer, reached, around, now_us))
+        return events
+
+    def _find_lead(self, target: str, around: Surroundings, now_us: int) -> list[Event]:
+        now, said = from_us(now_us), self._state(target).counts.get("blind_spot_raised", 0)
+        told = Told(self.site.site_id, now, now, (f"registry/{target}",), f"registry/{said}")
+        found = consequences.lead(self._state(target), around, self.catalogue, now)
+        return [self._record(told.event(kind, target, data)) for kind, data in found]
+
+    def _tell(self, state: HazardStateRecord, timer: Timer, reached: int, around: Surroundings, now_us: int) -> Event:
+        """One event for the latest step reached: what was due while nobody looked is not told in a row."""
+        step = timer.steps[reached - 1]
+        department = state.lead_department_id
+        if step.to != "lead":
+            department = around.duties.committee(state.registered.region, step.to, shanghai_day(step.at))
+        data = DeadlineTold(
+            deadline=timer.deadline, due_at=timer.due_at, level=step.level, step=reached, to=step.to,
+            department_id=department, rule_id=timer.rule.id,
+            rules_version=around.rules_for(state.registered).version,
+        )  # fmt: skip
+        cause = f"timer/{timer.deadline}/{to_us(timer.due_at)}/{reached}"
+        told = Told(self.site.site_id, step.at, from_us(now_us), (cause,), cause)
+        return self._record(told.event("deadline_missed" if step.level else "deadline_neared", state.hazard_id, data))
+
+    # ---- what happened
+
+    def _follow(self, target: str, told: Told) -> Iterator[Event]:
+        """What follows by itself: a lead, a cause, checks of similar sites."""
+        around = self.around
+        if around is None:
+            return
+        state = self._state(target)
+        for kind, data in consequences.lead(state, around, self.catalogue, told.occurred_at):
+            yield self._record(told.event(kind, target, data))
+        for kind, data in consequences.cause(self._state(target), around, self.catalogue):
+            yield self._record(told.event(kind, target, data))
+        for kind, data in consequences.similar(self._state(target), around, self.catalogue, self.site):
+            yield self._record(told.event(kind, target, data))
+
+    def _state(self, target: str) -> HazardStateRecord:
+        state = self._store.get(target)
+        if state is None:
+            raise KeyError(target)
+        return state
 
     def _record(self, event: Event) -> Event:
-        state = apply(self._states.get(event.subject_id), event)
-        self._states[state.hazard_id] = state
+        state = apply(self._store.get(event.subject_id), event)
+        self._store.put(state)
         self._changed[state.hazard_id] = None
-        if event.kind in ("hazard_registered", "hazard_suspected"):
-            self._index(state)
+        self._watch(state)
+        if event.kind in _INDEXED:
+            self._index.add(state)
         return event
 
-    def _key(self, state: HazardStateRecord) -> Key:
-        root = self.catalogue.root_of(state.root_criterion_id) if state.root_criterion_id else ""
-        return root or f"hazard/{state.hazard_id}", state.place_id or state.registered.place
-
-    def _index(self, state: HazardStateRecord) -> None:
-        key = self._key(state)
-        hazards = self._by_key.setdefault(key, [])
-        if state.hazard_id not in hazards:
-            hazards.append(state.hazard_id)
-            hazards.sort(key=lambda each: (self._states[each].found_at, each))
-        root = key[0] if state.root_criterion_id else ""
-        for evidence in state.evidence:
-            self._holder.setdefault((root, evidence.evidence_id), state.hazard_id)
-            if evidence.kind == "span":
-                self._span_holder.setdefault(evidence.evidence_id, state.hazard_id)
+    def _watch(self, held: Held) -> None:
+        """Keep timers and the list of those without a lead in step with the hazard."""
+        if isinstance(held, HazardStateRecord):
+            self._timers.touch(held.hazard_id)
+            if held.lead_department_id is None and is_open(held):
+                self._leaderless[held.hazard_id] = None
+            else:
+                self._leaderless.pop(held.hazard_id, None)
+        elif held.similar_open:
+            self._timers.touch(held.hazard_id)
 
 
-class _Told:
-    """What all events of one input share."""
-
-    def __init__(
-        self, site_id: str, occurred_at: dt.datetime, recorded_at: dt.datetime, causes: tuple[str, ...], cause: str
-    ) -> None:  # fmt: skip
-        self.shared: dict[str, Any] = {
-            "cause": cause, "occurred_at": occurred_at, "recorded_at": recorded_at, "causes": causes,
-        }  # fmt: skip
-        self.site_id = site_id
-        self._numbers: dict[tuple[str, str], int] = {}
-
-    def event(self, kind: str, subject: str, data: Message, actor: Actor = SYSTEM) -> Event:
-        n = self._numbers.get((subject, kind), 0)
-        self._numbers[subject, kind] = n + 1
-        return Event.of(kind, subject, self.site_id, data, n=n, actor=actor, **self.shared)
-
-
-def _found_at(judgement: Judgement) -> dt.datetime:
-    """When the evidence began: the finding's own time, or the start of the span."""
-    if judgement.finding is not None:
-        return judgement.finding.found_at
-    began = [e.began_at for e in judgement.evidence if e.began_at is not None]
-    return min(began, default=judgement.occurred_at)
-
-
-def _scope(clause: Clause | None) -> Scope:
-    if clause is None or not clause.scope or Scope.PRODUCTION in clause.scope:
-        return Scope.PRODUCTION
-    return clause.scope[0]
+def _stands(data: Message) -> bool:
+    return getattr(data, "verdict", None) is not Verdict.NONE

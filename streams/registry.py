@@ -1,14 +1,25 @@
-"""What the registry topics say now: sites, places, sensors and alarm rules, by site. Pure; fed record by record."""
+"""What the registry topics say now: sites, places, sensors, rules, controls by site; who leads. Pure; fed by record."""
 
+import datetime as dt
 from collections import defaultdict
+from typing import Any
 
 from schemas.alarms import AlarmRule
-from schemas.model import Refused
-from schemas.registry import Place, Sensor, Site
+from schemas.model import Message, Refused
+from schemas.registry import CalendarDay, Control, Department, Matter, Place, Sector, Sensor, Site
 from streams.decode import Record
+from streams.duties import Duties
 from streams.rules import default_rules
+from streams.surroundings import Surroundings
 
-REGISTRY_TOPICS = ("registry.sites", "registry.places", "registry.sensors", "registry.rules")
+# about no site: who leads, and which days are worked
+_GENERAL: dict[str, type[Message]] = {
+    "registry.departments": Department, "registry.matters": Matter, "registry.sectors": Sector,
+    "registry.calendar": CalendarDay,
+}  # fmt: skip
+REGISTRY_TOPICS = (
+    "registry.sites", "registry.places", "registry.sensors", "registry.rules", "registry.controls", *_GENERAL,
+)  # fmt: skip
 
 
 class Registry:
@@ -23,18 +34,41 @@ class Registry:
         self.revision: dict[str, int] = defaultdict(int)  # by site: grows with every change of it
         self._owner: dict[tuple[str, str], str] = {}  # (topic, key) -> site, to find what a tombstone removes
         self._rule_of: dict[str, tuple[str, str]] = {}  # key -> (sensor_id, rule_id)
+        self.controls: dict[str, dict[str, Control]] = defaultdict(dict)
+        self._departments: dict[str, Department] = {}
+        self._matters: dict[str, Matter] = {}
+        self._sectors: dict[str, Sector] = {}
+        self._days: dict[dt.date, CalendarDay] = {}
+        self.duties = Duties(self._departments, self._matters, self._sectors)
+        self.surroundings = Surroundings(self.duties, self.controls, self.sites, self.places, self._days)
 
     def apply(self, record: Record) -> None:
         """Take one registry record. Raises Refused if it does not fit its model; the old record then stays."""
         if record.topic == "registry.sensors":
             self.version = max(self.version, record.offset)
         name = (record.key or b"").decode("utf-8", "replace")
+        if record.topic in _GENERAL:
+            self._take_general(record.topic, name, record.value)
+            return
         if record.value is None:
             self._remove(record.topic, name)
             return
         site_id = self._take(record.topic, name, record.value)
         self._owner[record.topic, name] = site_id
         self.revision[site_id] += 1
+
+    def _take_general(self, topic: str, name: str, value: bytes | None) -> None:
+        said = None if value is None else _GENERAL[topic].parse(value)
+        if topic == "registry.calendar":
+            day = dt.date.fromisoformat(name) if said is None else getattr(said, "date", None)
+            _put(self._days, day, said)
+            return
+        held: dict[str, dict[str, Any]] = {
+            "registry.departments": self._departments, "registry.matters": self._matters,
+            "registry.sectors": self._sectors,
+        }  # fmt: skip
+        _put(held[topic], name, said)
+        self.duties.revision += 1
 
     def _take(self, topic: str, name: str, value: bytes) -> str:
         match topic:
@@ -55,6 +89,10 @@ class Registry:
                 self.rules[rule.site_id][rule.sensor_id, rule.rule_id] = rule
                 self._rule_of[name] = (rule.sensor_id, rule.rule_id)
                 return rule.site_id
+            case "registry.controls":
+                control = Control.parse(value)
+                self.controls[control.site_id][control.control_id] = control
+                return control.site_id
         raise Refused("topic", f"{topic} is no registry topic that is read here")
 
     def _remove(self, topic: str, name: str) -> None:
@@ -69,6 +107,8 @@ class Registry:
                 self.places[site_id].pop(name, None)
             case "registry.sensors":
                 self.sensors[site_id].pop(name, None)
+            case "registry.controls":
+                self.controls[site_id].pop(name, None)
             case "registry.rules":
                 self.rules[site_id].pop(self._rule_of.pop(name, ("", "")), None)
 
@@ -77,3 +117,10 @@ class Registry:
         own = self.rules[site_id]
         defaults = {(r.sensor_id, r.rule_id): r for r in default_rules(self.sensors[site_id].values())}
         return list((defaults | own).values())
+
+
+def _put(held: dict[Any, Any], key: Any, value: Message | None) -> None:
+    if value is None:
+        held.pop(key, None)
+    else:
+        held[key] = value

@@ -25,6 +25,7 @@ from streams.admission import Refusals, letter, split_absurd, split_unknown
 from streams.alarms import SiteAlarms
 from streams.classify import Judgement, SiteCriteria
 from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
+from streams.hazard_store import Held, read_held
 from streams.hazards import SiteHazards
 from streams.pages import SitePages, StoredMemory
 from streams.refusal import Refusal
@@ -62,7 +63,7 @@ class SiteProcess:
 
     def __init__(
         self, site_id: str, context: Context, alarms: Iterable[AlarmState] = (),
-        hazards: Iterable[HazardStateRecord] = (), stored: StoredMemory | None = None,
+        hazards: Iterable[Held] = (), stored: StoredMemory | None = None,
     ) -> None:  # fmt: skip
         registry, site, sensors = context.registry, context.registry.sites[site_id], context.registry.sensors[site_id]
         stored = stored or StoredMemory()
@@ -73,7 +74,7 @@ class SiteProcess:
         self.site_id = site_id
         self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, heard | head.alarms)
         self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, readings | head.criteria)
-        self.hazards = SiteHazards(site, catalogue, hazards, head.hazards or None)
+        self.hazards = SiteHazards(site, catalogue, hazards, head.hazards or None, registry.surroundings)
         self._configured = (registry.revision[site_id], catalogue.version)
         self._ended: list[Judgement] = []
         self._content = stored.head.content() if stored.head else b""
@@ -136,7 +137,7 @@ class PartitionState:
     absorbed: dict[str, Range] = field(default_factory=dict)
     sites: dict[str, SiteProcess] = field(default_factory=dict)
     stored_alarms: dict[str, dict[str, AlarmState]] = field(default_factory=dict)
-    stored_hazards: dict[str, dict[str, HazardStateRecord]] = field(default_factory=dict)
+    stored_hazards: dict[str, dict[str, Held]] = field(default_factory=dict)
     stored_memories: dict[str, StoredMemory] = field(default_factory=dict)
     answers: dict[str, CommandResult] = field(default_factory=dict)
     data_now_us: int = 0
@@ -155,7 +156,7 @@ class PartitionState:
                 alarm = AlarmState.parse(record.value)
                 self._hold(self.stored_alarms.setdefault(alarm.site_id, {}), alarm.alarm_id, alarm)
             case "hazard.states":
-                hazard = HazardStateRecord.parse(record.value)
+                hazard = read_held(record.value, self.data_now_us)
                 self._hold(self.stored_hazards.setdefault(hazard.site_id, {}), hazard.hazard_id, hazard)
             case "site.memory":
                 self._remember(parse_memory(record.value))
@@ -229,6 +230,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
             _unknown_site(item, site_id, now, state, out)
             continue
         touched[site_id] = process
+        process.hazards.age(now_us)
         try:
             _judged(process, process.take_ended(), item, out)
             _absorb(process, item, now, state, context, out)
@@ -258,13 +260,13 @@ def _tick(process: SiteProcess, now_us: int, out: Emitted) -> bool:
 
     A timer that breaks must not stop the stream, as an input must not; it is asked again at the next step.
     """
-    try:
-        events = process.alarms.on_tick(now_us)
-    except Exception:
-        log.exception("timers of site %s", process.site_id)
-        return False
-    out.events += events
-    return bool(events)
+    before = len(out.events)
+    for timers_of in (process.alarms.on_tick, process.hazards.on_tick):
+        try:
+            out.events += timers_of(now_us)
+        except Exception:
+            log.exception("timers of site %s", process.site_id)
+    return len(out.events) > before
 
 
 def _unknown_site(item: Input, site_id: str, now: dt.datetime, state: PartitionState, out: Emitted) -> None:

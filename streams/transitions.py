@@ -49,6 +49,8 @@ TRANSITIONS: dict[str, Transition] = {
     "hazard_registered": Transition({None: S.REGISTERED}),
     "hazard_suspected": Transition({None: S.SUSPECTED, **_stays(EVERY), S.REGISTERED: S.SUSPECTED}),
     "evidence_completed": Transition(_stays(EVERY)),
+    "evidence_added": Transition(_stays(EVERY)),
+    "cause_established": Transition(_stays((*OPEN, S.CLOSED))),
     "hazard_judged:major": Transition(
         {**_goes(_OUT_OF_TRACK, S.JUDGED_MAJOR), **_stays(ON_TRACK)}, to=S.JUDGED_MAJOR
     ),
@@ -56,6 +58,7 @@ TRANSITIONS: dict[str, Transition] = {
     "hazard_judged:none": Transition(_goes(_OUT_OF_TRACK[:-1], S.REFUTED), to=S.REFUTED),
     "hazard_reported": Transition(_stays(OPEN)),
     "responsibility_assigned": Transition(_stays(OPEN)),
+    "blind_spot_raised": Transition(_stays(OPEN)),
     "interim_control_set": Transition(_stays(OPEN)),
     "plan_approved": Transition(
         {**_goes((S.JUDGED_MAJOR, S.JUDGED_GENERAL, S.PLANNED), S.PLANNED), S.RECTIFYING: S.RECTIFYING}, to=S.PLANNED
@@ -73,7 +76,10 @@ TRANSITIONS: dict[str, Transition] = {
     "supervision_ordered": Transition(_stays(JUDGED)),
     "supervision_lifted": Transition(_stays((*JUDGED, S.CLOSED))),
     "production_stopped": Transition(_stays(OPEN)),
+    "resume_requested": Transition(_stays(OPEN)),
     "production_resumed": Transition(_stays((*OPEN, *SETTLED))),
+    "deadline_neared": Transition(_stays(EVERY)),
+    "deadline_missed": Transition(_stays(EVERY)),
     "similar_check_opened": Transition(_stays(EVERY)),
     "similar_check_done": Transition(_stays(EVERY)),
     "penalty_issued": Transition(_stays(EVERY)),

@@ -55,6 +55,18 @@ def downgraded() -> Bench:
     return bench
 
 
+def supervised() -> Bench:
+    bench = judged()
+    bench.does(WANG, "supervise", {"level": "市级"})
+    return bench
+
+
+def reported() -> Bench:
+    bench = judged()
+    bench.does(LI, "report", {"to": "regulator"})
+    return bench
+
+
 def asked_for() -> Bench:
     bench = planned()
     bench.does(SUN, "extend", ASK)
@@ -109,6 +121,18 @@ CASES: list[Case] = [
     ("extension_incomplete", planned, SUN, "extend", {"new_due_at": "2026-09-01"}, {}),
     ("no_extension_pending", planned, WANG, "decide_extension", {"approved": True}, {}),
     ("extension_not_later", asked_for, WANG, "decide_extension", {"approved": True, "new_due_at": "2026-07-20"}, {}),
+    ("catalogue_version", suspected, LI, "judge", MAJOR | {"catalogue_version": "of last year"}, {}),
+    ("bad_data", judged, LI, "cause", {"control_failure": "asleep", "control_id": "C-1"}, {}),
+    ("control_unknown", judged, LI, "cause", {"control_failure": "not_executed"}, {}),
+    ("already_reported", reported, WANG, "report", {"to": "regulator"}, {}),
+    ("acceptance_evidence", pending, LI, "accept", {}, {}),
+    ("acceptance_evidence", pending, LI, "accept", {"evidence": []}, {}),
+    ("already_stopped", stopped, LI, "stop", {}, {}),
+    ("not_stopped", judged, SUN, "request_resume", {}, {}),
+    ("not_supervisable", downgraded, WANG, "supervise", {"level": "市级"}, {}),
+    ("already_supervised", supervised, ZHAO, "supervise", {"level": "省级"}, {}),
+    ("supervision_open", supervised, ZHAO, "lift_supervision", {}, {}),
+    ("similar_check", judged, LI, "check_similar", {"similar_site_id": "S-2", "hits": 0}, {}),
     ("not_supervised", judged, WANG, "lift_supervision", {}, {}),
     ("not_stopped", judged, LI, "resume", {}, {}),
     ("rectifier_accepts", pending, WANG, "accept", {}, {}),
@@ -134,7 +158,7 @@ def test_a_refusal_names_its_guard_and_changes_nothing(case: Case) -> None:
 
 def test_the_rest_of_the_guards() -> None:
     bench = pending()
-    bench.does(LI, "accept")
+    bench.does(LI, "accept", SHEET)
     assert bench.does(WANG, "close", SHEET) == "!rectifier_closes"
 
     bench = Bench()
@@ -161,8 +185,30 @@ def test_what_is_settled_stays_so_while_another_hazard_is_open_for_the_same_clau
 
 
 def test_every_guard_has_a_case() -> None:
+    elsewhere = {"department_unknown"}  # tests/test_streams_responsibility.py
+    elsewhere |= {"archived"}  # tests/test_streams_hazard_store.py
     shown = {case[0] for case in CASES} | {"rectifier_closes", "no_due", "not_major", "criterion_missing", "twin_open"}
-    assert shown == set(GUARDS)
+    assert shown | elsewhere == set(GUARDS)
+
+
+def test_the_last_day_of_a_deadline_counts_until_midnight() -> None:
+    morning = PLAN | {"due_at": "2026-08-01T08:00:00+08:00"}
+    for when, answer in (
+        ("2026-08-01T20:00:00+08:00", "planned"),
+        ("2026-08-02T00:00:00+08:00", "!extension_after_due"),
+    ):
+        bench = judged()
+        bench.does(WANG, "plan", morning)
+        assert bench.does(SUN, "extend", ASK, when=dt.datetime.fromisoformat(when)) == answer
+
+
+def test_supervision_is_lifted_after_acceptance_or_for_a_reason() -> None:
+    bench = supervised()
+    assert bench.does(ZHAO, "lift_supervision", {"reason": "移交省级督办"}) == "judged_major"
+    assert not bench.latest.supervised
+    bench = accepted()
+    bench.does(WANG, "supervise", {"level": "市级"})
+    assert bench.does(ZHAO, "lift_supervision") == "accepted"
 
 
 @pytest.mark.parametrize("item", ["responsible_person", "responsible_unit", "measures", "funds", "due_at",

@@ -106,14 +106,42 @@ def test_one_finding_against_two_clauses_is_two_hazards() -> None:
     assert len(set(bench.ids)) == 2
 
 
-def test_general_findings_without_a_clause_stay_apart() -> None:
+def test_a_finding_that_is_general_by_its_words_is_a_general_hazard_and_stands_for_itself() -> None:
     bench = Bench()
-    assert bench.sees(found("f1", T0, None, verdict=Verdict.GENERAL)) == OPENED
-    assert bench.sees(found("f2", T0, None, verdict=Verdict.GENERAL)) == OPENED
+    said = ["hazard_registered", "evidence_added", "hazard_judged"]
+    assert bench.sees(found("f1", T0, None, verdict=Verdict.GENERAL)) == said
+    assert bench.sees(found("f2", T0, None, verdict=Verdict.GENERAL)) == said
     assert bench.sees(found("f1", T0, None, verdict=Verdict.GENERAL)) == []
     assert len(bench.ids) == 2 and bench.latest.criterion_id is None
+    assert (bench.latest.state, bench.latest.verdict) == ("judged_general", Verdict.GENERAL)
     assert bench.latest.registered.title == "回风流瓦斯超限仍作业"
-    assert bench.does(LI, "judge", {"verdict": "general"}) == "judged_general"
+    assert [e.evidence_id for e in bench.latest.evidence] == ["f2"] and bench.latest.evidence_count == 1
+    assert bench.events[-1].actor.role is Role.SYSTEM and bench.events[-1].data["reason"] == "引用"
+
+
+def test_a_general_hazard_neither_takes_in_nor_hides_a_major_one() -> None:
+    bench = Bench()
+    bench.sees(found("f1", T0, GAS, verdict=Verdict.GENERAL))
+    assert bench.sees(sensed(span("s1", T0))) == OPENED
+    general = bench.ids[0]
+    major = {"verdict": "major", "criterion_id": "NEW-5-2"}
+    assert bench.does(LI, "judge", major, target=general) == "!twin_open"
+    assert bench.does(LI, "judge", REFUTE) == "refuted"
+    assert bench.does(LI, "judge", major, target=general) == "judged_major"
+    for restart in (False, True):
+        if restart:
+            bench.reborn()
+        assert bench.sees(sensed(span(f"s{2 + restart}", T0 + (1 + restart) * HOUR))) == ["hazard_suspected"]
+        assert bench.events[-1].subject_id == general
+
+
+def test_a_suspicion_says_how_often_the_same_was_refuted_lately() -> None:
+    bench = Bench()
+    for n, days in enumerate((0, 10, 20, 300)):
+        bench.sees(sensed(span(f"s{n}", T0 + days * DAY)))
+        bench.now = bench.latest.found_at
+        bench.does(LI, "judge", REFUTE)
+    assert [bench.state(each).registered.refuted_before for each in bench.ids] == [0, 1, 2, 0]
 
 
 def test_a_place_the_registry_does_not_know_is_told_apart_by_its_words() -> None:

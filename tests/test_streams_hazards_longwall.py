@@ -50,7 +50,7 @@ def test_the_real_longwall_opens_one_hazard_per_clause_and_place_and_they_can_be
                 ("plan", WANG, PLAN | {"due_at": due}),
                 ("start", SUN, {}),
                 ("rectify", SUN, {}),
-                ("accept", LI, {}),
+                ("accept", LI, {"evidence": ["验收表"]}),
                 ("close", WANG, {"evidence": ["销号单"]}),
             ]
         ):

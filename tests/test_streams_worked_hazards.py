@@ -21,7 +21,9 @@ DOCUMENTS = [
     document("AJ121C", dt.date(2017, 11, 13)),
     document("JCG4", dt.date(2023, 9, 21)),
 ]
-CATALOGUE = Catalogue(DOCUMENTS, [clause(w.criterion_id, w.document_id, title_zh=w.title) for w in WORKED])
+CATALOGUE = Catalogue(
+    DOCUMENTS, [clause(w.criterion_id, w.document_id, title_zh=w.title) for w in WORKED], CATALOGUE_VERSION
+)
 EVENTS = [Event.parse(line) for line in VECTORS.read_bytes().splitlines()]
 LONG_AFTER = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
 STATED = {

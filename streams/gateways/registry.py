@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from schemas.alarms import AlarmRule
 from schemas.model import Message, Refused
-from schemas.registry import Department, Place, Sensor, Site
+from schemas.registry import CalendarDay, Control, Department, Matter, Place, Region, Sector, Sensor, Site
 from schemas.times import from_us
 from streams.gateways.lines import json_object, lines_of, sort_out
 from streams.gateways.outbox import Outgoing
@@ -16,6 +16,11 @@ KINDS: dict[str, tuple[str, type[Message], Callable[[Message], str]]] = {
     "place": ("registry.places", Place, lambda m: m.place_id),  # type: ignore[attr-defined]
     "sensor": ("registry.sensors", Sensor, lambda m: m.sensor_id),  # type: ignore[attr-defined]
     "department": ("registry.departments", Department, lambda m: m.department_id),  # type: ignore[attr-defined]
+    "region": ("registry.regions", Region, lambda m: m.region),  # type: ignore[attr-defined]
+    "sector": ("registry.sectors", Sector, lambda m: m.sector_id),  # type: ignore[attr-defined]
+    "matter": ("registry.matters", Matter, lambda m: m.matter_id),  # type: ignore[attr-defined]
+    "control": ("registry.controls", Control, lambda m: m.control_id),  # type: ignore[attr-defined]
+    "day": ("registry.calendar", CalendarDay, lambda m: m.date.isoformat()),  # type: ignore[attr-defined]
     "rule": ("registry.rules", AlarmRule, lambda m: f"{m.site_id}/{m.sensor_id}/{m.rule_id}"),  # type: ignore[attr-defined]
 }
 

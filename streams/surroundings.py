@@ -1,0 +1,42 @@
+"""What registry and rules say around a hazard: who leads, which controls, which sites are alike, what is due."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from schemas.clauses import Clause
+from schemas.deadlines import RegionRules, RuleBook, load_rules
+from schemas.hazards import HazardRegistered, HazardStateRecord
+from schemas.registry import CalendarDay, Control, Place, Site
+from schemas.workdays import Calendar, load_holidays
+from streams.deadlines import Timer, timers
+from streams.duties import Duties
+from streams.similar import similar_sites
+
+
+@dataclass
+class Surroundings:
+    """One for all sites; the registry's records are read live. `days` is what registry.calendar says."""
+
+    duties: Duties = field(default_factory=Duties)
+    controls: Mapping[str, Mapping[str, Control]] = field(default_factory=dict)  # by site
+    sites: Mapping[str, Site] = field(default_factory=dict)
+    places: Mapping[str, Mapping[str, Place]] = field(default_factory=dict)  # by site
+    days: Mapping[dt.date, CalendarDay] = field(default_factory=dict)
+    rules: RuleBook = field(default_factory=load_rules)
+
+    def __post_init__(self) -> None:
+        self.calendar = Calendar(load_holidays(), self.days)
+
+    def rules_for(self, hazard: HazardRegistered) -> RegionRules:
+        return self.rules.of(hazard.region, hazard.industry)
+
+    def controls_of(self, site_id: str) -> Mapping[str, Control]:
+        return self.controls.get(site_id, {})
+
+    def timers_of(self, state: HazardStateRecord) -> list[Timer]:
+        return list(timers(state, self.rules_for(state.registered), self.calendar))
+
+    def similar_to(self, site: Site, state: HazardStateRecord, clause: Clause | None) -> list[str]:
+        rule = self.rules_for(state.registered).similar
+        return similar_sites(site, state.place_id, clause, self.sites, self.places, rule)
