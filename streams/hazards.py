@@ -21,18 +21,17 @@ from streams.deadlines import Timer
 from streams.decode import Asked, received_at_us
 from streams.guard_words import refuse
 from streams.guards import decide
-from streams.hazard_index import HazardIndex, Key
-from streams.hazard_store import HazardStore, Held
+from streams.hazard_book import HazardBook
+from streams.hazard_index import Key
+from streams.hazard_store import Held
 from streams.judgement import Judgement
-from streams.lifecycle import apply, is_open
+from streams.lifecycle import is_open
 from streams.refusal import Refusal
 from streams.registration import confirmation, found_at_of, generality, registration, reopening
 from streams.surroundings import Surroundings
-from streams.timers import HazardTimers
 from streams.told import Told
 
 _HAZARDOUS = (Verdict.MAJOR, Verdict.GENERAL)
-_INDEXED = frozenset({"hazard_registered", "hazard_suspected", "evidence_added", "hazard_judged"})
 
 
 class SiteHazards:
@@ -42,53 +41,36 @@ class SiteHazards:
     """
 
     def __init__(
-        self,
-        site: Site,
-        catalogue: Catalogue,
-        states: Iterable[Held] = (),
-        memory: dict[str, Any] | None = None,  # noqa: ARG002 - what `memory()` gave: always empty
-        around: Surroundings | None = None,
-    ) -> None:
-        self._store = HazardStore()
-        self._store.load(states)
-        self._changed: dict[str, None] = {}
-        self._timers = HazardTimers()
-        self._leaderless: dict[str, None] = {}
+        self, site: Site, catalogue: Catalogue, states: Iterable[Held] = (),
+        memory: dict[str, Any] | None = None, around: Surroundings | None = None,  # noqa: ARG002 - it needs no memory
+    ) -> None:  # fmt: skip
+        self._book = HazardBook(states, catalogue)
+        self._record = self._book.record
         self._duties_seen = around.duties.revision if around else 0
-        self.around = around
-        self.configure(site, catalogue)
-        for held in self._store.values():
-            self._watch(held)
+        self.site, self.catalogue, self.around = site, catalogue, around
 
     def configure(self, site: Site, catalogue: Catalogue) -> None:
-        """Take a changed site record or catalogue; an edition added since may give clauses an earlier root."""
+        """Take a changed site record or catalogue."""
         self.site, self.catalogue = site, catalogue
-        self._index = HazardIndex.of(self._store, catalogue)
+        self._book.configure(catalogue)
 
     def has_hazard(self, hazard_id: str) -> bool:
         """Whether a command may be about it: known, or known to have been."""
-        return self._store.brief(hazard_id) is not None or self._store.archived(hazard_id)
+        return self._book.knows(hazard_id)
 
     def get(self, hazard_id: str) -> HazardStateRecord | None:
-        return self._store.get(hazard_id)
+        return self._book.store.get(hazard_id)
 
     def take_changed(self, step: int) -> list[HazardStateRecord]:
         """States changed since the last call, in the order of their first change, marked with `step`."""
-        taken = []
-        for changed in self._changed:
-            if (state := self._store.get(changed)) is not None:
-                taken.append(state.model_copy(update={"step": step}))
-                self._store.put(taken[-1])
-        self._store.settle(self._changed)
-        self._changed = {}
-        return taken
+        return self._book.take_changed(step)
 
     def memory(self) -> dict[str, Any]:
         return {}
 
     def counts(self) -> dict[str, int]:
         """Hazards in memory: whole, as stubs, and known by their id only."""
-        return self._store.counts()
+        return self._book.store.counts()
 
     # ---- evidence
 
@@ -120,15 +102,15 @@ class SiteHazards:
         finding, past = judgement.finding, judgement.finding.history if judgement.finding else ()
         identity = root or f"finding/{fresh[0].evidence_id}"
         key = (identity, place)
-        target = None if past else self._index.open_hazard(key)
+        target = None if past else self._book.index.open_hazard(key)
         if target is None:
             target = hazard_id(identity, self.site.site_id, place, found_at)
             if past and finding and self.has_hazard(target):  # a ledger's dates are days: rows must not fall together
                 target = hazard_id(f"{identity}/{finding.finding_id}", self.site.site_id, place, found_at)
-        if self._store.archived(target):
+        if self._book.store.archived(target):
             return []  # its evidence was told again after it was archived; the verdict stands in its topic
         events = []
-        if self._store.brief(target) is None:
+        if self._book.store.brief(target) is None:
             events.append(
                 self._record(told.event("hazard_registered", target, self._registration(judgement, root, key)))
             )
@@ -147,7 +129,7 @@ class SiteHazards:
     def _judge(self, judgement: Judgement, target: str, fresh: tuple[Evidence, ...], told: Told) -> Iterator[Event]:
         """What needs no person: a general hazard is one by its words, and some clauses confirm themselves."""
         finding = judgement.finding
-        if self._state(target).verdict is not None or (finding and finding.history):
+        if self._book.state(target).verdict is not None or (finding and finding.history):
             return
         if judgement.verdict is Verdict.GENERAL:
             yield self._record(told.event("hazard_judged", target, generality(judgement, fresh)))
@@ -187,22 +169,22 @@ class SiteHazards:
     def _held_by(self, judgement: Judgement, root: str, evidence_id: str) -> str | None:
         """The hazard that holds this evidence under `root`; a clause that is gone has no root to go by any more."""
         if judgement.clause is not None and judgement.clause.id in self.catalogue.clauses:
-            return self._index.holder(root, evidence_id)
-        return self._index.span_holder(evidence_id) or self._index.holder(root, evidence_id)
+            return self._book.index.holder(root, evidence_id)
+        return self._book.index.span_holder(evidence_id) or self._book.index.holder(root, evidence_id)
 
     def _criterion(self, judgement: Judgement, holder: str) -> str:
-        return judgement.clause.id if judgement.clause else self._state(holder).criterion_id or ""
+        return judgement.clause.id if judgement.clause else self._book.state(holder).criterion_id or ""
 
     def _has_ended(self, holder: str, evidence_id: str) -> bool:
         return any(
-            e.evidence_id == evidence_id and e.ended_at is not None for e in reversed(self._state(holder).evidence)
+            e.evidence_id == evidence_id and e.ended_at is not None for e in reversed(self._book.state(holder).evidence)
         )  # fmt: skip
 
     def _registration(self, judgement: Judgement, root: str, key: Key) -> Message:
         found_at = found_at_of(judgement)
         return registration(
-            self.site, judgement, root, rebound_of=self._index.rebound_of(key, found_at),
-            refuted_before=self._index.refuted_before(key, found_at),
+            self.site, judgement, root, rebound_of=self._book.index.rebound_of(key, found_at),
+            refuted_before=self._book.index.refuted_before(key, found_at),
             controls=self.around.controls_of(self.site.site_id) if self.around else {},
         )  # fmt: skip
 
@@ -212,16 +194,16 @@ class SiteHazards:
         """The event of an accepted command and what follows from it, or the guard that said no."""
         command = item.command
         received = from_us(item.record.timestamp_us) if item.record.timestamp_us else None
-        state = self._store.get(command.target_id)
+        state = self._book.store.get(command.target_id)
         told = Told(
             self.site.site_id, command.occurred_at or command.issued_at, from_us(received_at_us(item)),
             (command.command_id,), command.command_id,
         )  # fmt: skip
         if state is None:
-            return self._reopen_anew(command, told) if self._store.archived(command.target_id) else refuse(
+            return self._reopen_anew(command, told) if self._book.store.archived(command.target_id) else refuse(
                 "not_found", command.target_id
             )  # fmt: skip
-        decision = decide(state, command, self.catalogue, now=received, known=self._store.get, around=self.around)
+        decision = decide(state, command, self.catalogue, now=received, known=self._book.store.get, around=self.around)
         if isinstance(decision, Refusal):
             return decision
         twin = self._twin(state, decision.kind, decision.data)
@@ -239,7 +221,7 @@ class SiteHazards:
         if not (gains_clause or reopens):
             return None
         after = state.model_copy(update={"root_criterion_id": state.root_criterion_id or judged})
-        twin = self._index.open_hazard(self._index.key(after))
+        twin = self._book.index.open_hazard(self._book.index.key(after))
         return None if twin == state.hazard_id else twin
 
     def _reopen_anew(self, command: Command, told: Told) -> list[Event] | Refusal:
@@ -249,7 +231,7 @@ class SiteHazards:
             return registered
         root, place = registered.root_criterion_id or f"reopened/{command.target_id}", registered.place_id
         place = place or registered.place
-        twin = self._index.open_hazard((root, place))
+        twin = self._book.index.open_hazard((root, place))
         if twin is not None:
             return refuse("twin_open", twin)
         target = hazard_id(root, self.site.site_id, place, registered.found_at)
@@ -260,8 +242,7 @@ class SiteHazards:
 
     def age(self, now_us: int) -> None:
         """Forget what was settled long ago. Call with the step's `now` before its inputs."""
-        if gone := self._store.age(now_us):
-            self._index.forget(gone)
+        self._book.age(now_us)
 
     def on_tick(self, now_us: int) -> list[Event]:
         """Reminders, escalations, and leads that a changed registry gives. Nothing due: a few comparisons."""
@@ -272,16 +253,16 @@ class SiteHazards:
         events: list[Event] = []
         if around.duties.revision != self._duties_seen:
             self._duties_seen = around.duties.revision
-            for leaderless in list(self._leaderless):
+            for leaderless in list(self._book.leaderless):
                 events += self._find_lead(leaderless, around, now_us)
-        for state, timer, reached in self._timers.due(now_us, self._store.get, around.timers_of):
+        for state, timer, reached in self._book.timers.due(now_us, self._book.store.get, around.timers_of):
             events.append(self._tell(state, timer, reached, around, now_us))
         return events
 
     def _find_lead(self, target: str, around: Surroundings, now_us: int) -> list[Event]:
-        now, said = from_us(now_us), self._state(target).counts.get("blind_spot_raised", 0)
+        now, said = from_us(now_us), self._book.state(target).counts.get("blind_spot_raised", 0)
         told = Told(self.site.site_id, now, now, (f"registry/{target}",), f"registry/{said}")
-        found = consequences.lead(self._state(target), around, self.catalogue, now)
+        found = consequences.lead(self._book.state(target), around, self.catalogue, now)
         return [self._record(told.event(kind, target, data)) for kind, data in found]
 
     def _tell(self, state: HazardStateRecord, timer: Timer, reached: int, around: Surroundings, now_us: int) -> Event:
@@ -306,39 +287,13 @@ class SiteHazards:
         around = self.around
         if around is None:
             return
-        state = self._state(target)
+        state = self._book.state(target)
         for kind, data in consequences.lead(state, around, self.catalogue, told.occurred_at):
             yield self._record(told.event(kind, target, data))
-        for kind, data in consequences.cause(self._state(target), around, self.catalogue):
+        for kind, data in consequences.cause(self._book.state(target), around, self.catalogue):
             yield self._record(told.event(kind, target, data))
-        for kind, data in consequences.similar(self._state(target), around, self.catalogue, self.site):
+        for kind, data in consequences.similar(self._book.state(target), around, self.catalogue, self.site):
             yield self._record(told.event(kind, target, data))
-
-    def _state(self, target: str) -> HazardStateRecord:
-        state = self._store.get(target)
-        if state is None:
-            raise KeyError(target)
-        return state
-
-    def _record(self, event: Event) -> Event:
-        state = apply(self._store.get(event.subject_id), event)
-        self._store.put(state)
-        self._changed[state.hazard_id] = None
-        self._watch(state)
-        if event.kind in _INDEXED:
-            self._index.add(state)
-        return event
-
-    def _watch(self, held: Held) -> None:
-        """Keep timers and the list of those without a lead in step with the hazard."""
-        if isinstance(held, HazardStateRecord):
-            self._timers.touch(held.hazard_id)
-            if held.lead_department_id is None and is_open(held):
-                self._leaderless[held.hazard_id] = None
-            else:
-                self._leaderless.pop(held.hazard_id, None)
-        elif held.similar_open:
-            self._timers.touch(held.hazard_id)
 
 
 def _stands(data: Message) -> bool:
