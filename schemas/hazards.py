@@ -17,7 +17,7 @@ BLIND_SPOT = "^(unrecognised|unthought|unreachable)$"  # 认不清、想不到�
 class Finding(Message):
     """`inspection.findings`: what an inspector, a worker or a self-check wrote.
 
-    One with a `ledger` is a hazard whatever the criteria say of its words, and what became of it is recorded as it came.
+    One with a `ledger` is a hazard whatever the criteria say of its words; what became of it is recorded as it came.
     """
 
     finding_id: str = Field(min_length=1)

@@ -41,6 +41,11 @@ class HazardBook:
             raise KeyError(hazard_id)
         return state
 
+    def has_ended(self, hazard_id: str, evidence_id: str) -> bool:
+        """Whether the end of a span that the hazard holds is known."""
+        pieces = reversed(self.state(hazard_id).evidence)
+        return any(e.evidence_id == evidence_id and e.ended_at is not None for e in pieces)
+
     def record(self, event: Event) -> Event:
         """Fold `event` into its hazard, and give it back."""
         state = apply(self.store.get(event.subject_id), event)

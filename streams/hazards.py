@@ -9,13 +9,13 @@ from typing import Any
 
 from schemas.commands import Command
 from schemas.criteria import Catalogue
-from schemas.events import SYSTEM, Actor, Event
-from schemas.hazards import DeadlineTold, Evidence, EvidenceAdded, HazardStateRecord, HazardSuspected
+from schemas.events import Event
+from schemas.hazards import Evidence, EvidenceAdded, HazardStateRecord, HazardSuspected
 from schemas.ids import hazard_id
 from schemas.model import Message
 from schemas.registry import Site
-from schemas.terms import Role, Verdict
-from schemas.times import from_us, shanghai_day, to_us
+from schemas.terms import Verdict
+from schemas.times import from_us, to_us
 from streams import consequences
 from streams.deadlines import Timer
 from streams.decode import Asked, received_at_us
@@ -25,11 +25,12 @@ from streams.hazard_book import HazardBook
 from streams.hazard_index import Key
 from streams.hazard_store import Held
 from streams.judgement import Judgement
+from streams.ledger_life import claim_of, is_known, life_of
 from streams.lifecycle import is_open
+from streams.occasion import Occasion
 from streams.refusal import Refusal
 from streams.registration import confirmation, found_at_of, generality, registration, reopening
 from streams.surroundings import Surroundings
-from streams.told import Told
 
 _HAZARDOUS = (Verdict.MAJOR, Verdict.GENERAL)
 
@@ -80,26 +81,28 @@ class SiteHazards:
         """Events that the verdict causes. Verdicts that need a person, or find nothing, open no hazard.
 
         The end of a span completes the evidence that a hazard holds whatever the verdict: its clause may have gone, or
-        be on trial, since the span began. A finding with a history is a hazard whatever the verdict.
+        be on trial, since the span began. A row of a ledger is a hazard whatever the verdict.
         """
-        past = judgement.finding.history if judgement.finding else ()
+        past = judgement.finding is not None and judgement.finding.ledger is not None
         # a general hazard has no clause to share: it stands for itself
         clause = None if judgement.verdict is Verdict.GENERAL else judgement.clause
         hazardous = judgement.verdict in _HAZARDOUS
         root = self.catalogue.root_of(clause.id) if clause and (hazardous or not past) else ""
-        told = Told(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause, imported=bool(past))
+        occasion = Occasion(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause, imported=past)
         fresh = tuple(e for e in judgement.evidence if self._held_by(judgement, root, e.evidence_id) is None)
-        events = self._complete(judgement, root, told)
+        events = self._complete(judgement, root, occasion)
         if fresh and (hazardous or past):
-            events += self._take_in(judgement, root, fresh, told)
+            events += self._take_in(judgement, root, fresh, occasion)
+        elif past and (holder := self._held_by(judgement, root, judgement.evidence[0].evidence_id)):
+            events += self._retell(judgement, holder, occasion)
         return events
 
     def _take_in(
-        self, judgement: Judgement, root: str, fresh: tuple[Evidence, ...], told: Told
+        self, judgement: Judgement, root: str, fresh: tuple[Evidence, ...], occasion: Occasion
     ) -> list[Event]:  # fmt: skip
         """The evidence goes to the open hazard of its clause and place, or opens one."""
         found_at, place = found_at_of(judgement), judgement.place_id or judgement.place
-        finding, past = judgement.finding, judgement.finding.history if judgement.finding else ()
+        finding, past = judgement.finding, occasion.imported
         identity = root or f"finding/{fresh[0].evidence_id}"
         key = (identity, place)
         target = None if past else self._book.index.open_hazard(key)
@@ -112,50 +115,59 @@ class SiteHazards:
         events = []
         if self._book.store.brief(target) is None:
             events.append(
-                self._record(told.event("hazard_registered", target, self._registration(judgement, root, key)))
+                self._record(occasion.event("hazard_registered", target, self._registration(judgement, root, key)))
             )
         if root:
             clause = judgement.clause
             data: Message = HazardSuspected(
                 criterion_id=clause.id if clause else "", evidence=fresh, missing=judgement.missing
             )
-            events.append(self._record(told.event("hazard_suspected", target, data)))
+            events.append(self._record(occasion.event("hazard_suspected", target, data)))
         else:
-            events.append(self._record(told.event("evidence_added", target, EvidenceAdded(evidence=fresh))))
-        events += self._judge(judgement, target, fresh, told)
-        events += self._relate(judgement, target, told)
-        return [*events, *self._follow(target, told)]
+            events.append(self._record(occasion.event("evidence_added", target, EvidenceAdded(evidence=fresh))))
+        events += self._retell(judgement, target, occasion) if past else self._judge(judgement, target, fresh, occasion)
+        if past:  # what follows from it, follows now
+            occasion = Occasion(
+                self.site.site_id, occasion.recorded_at, occasion.recorded_at, occasion.causes, occasion.cause
+            )
+        return [*events, *self._follow(target, occasion)]
 
-    def _judge(self, judgement: Judgement, target: str, fresh: tuple[Evidence, ...], told: Told) -> Iterator[Event]:
+    def _judge(
+        self, judgement: Judgement, target: str, fresh: tuple[Evidence, ...], occasion: Occasion
+    ) -> Iterator[Event]:
         """What needs no person: a general hazard is one by its words, and some clauses confirm themselves."""
-        finding = judgement.finding
-        if self._book.state(target).verdict is not None or (finding and finding.history):
+        if self._book.state(target).verdict is not None:
             return
         if judgement.verdict is Verdict.GENERAL:
-            yield self._record(told.event("hazard_judged", target, generality(judgement, fresh)))
+            yield self._record(occasion.event("hazard_judged", target, generality(judgement, fresh)))
         elif judgement.clause is not None and judgement.clause.auto_confirm:
-            yield self._record(told.event("hazard_judged", target, confirmation(judgement, judgement.clause, fresh)))
+            judged = confirmation(judgement, judgement.clause, fresh)
+            yield self._record(occasion.event("hazard_judged", target, judged))
 
-    def _relate(self, judgement: Judgement, target: str, told: Told) -> Iterator[Event]:
-        """What a ledger says has happened since, in the order it happened."""
-        finding = judgement.finding
-        for past in sorted(finding.history, key=lambda each: each.occurred_at) if finding else ():
-            by = Actor(id=past.by or (finding.inspector if finding else "") or SYSTEM.id, role=Role.SYSTEM)
-            data = Message.parse(past.data)
-            yield self._record(told.event(past.kind, target, data, by, occurred_at=past.occurred_at))
+    def _retell(self, judgement: Judgement, target: str, occasion: Occasion) -> Iterator[Event]:
+        """What a ledger says has happened since, but what was told before; as it came, no guard is asked."""
+        finding, clause = judgement.finding, judgement.clause
+        if finding is None:
+            return
+        criterion_id, document_id = (clause.id, clause.document_id) if clause else (None, None)
+        claim = claim_of(finding, criterion_id, document_id, judgement.catalogue_version)
+        for told in life_of(finding, claim):
+            if not is_known(self._book.state(target), told):
+                instead = {"cause": told.cause(finding), "occurred_at": told.at}
+                yield self._record(occasion.event(told.kind, target, told.data, told.actor, **instead))
 
-    def _complete(self, judgement: Judgement, root: str, told: Told) -> list[Event]:
+    def _complete(self, judgement: Judgement, root: str, occasion: Occasion) -> list[Event]:
         """A span that was named when it began has ended: its end and peak go to the hazard that holds it."""
         if judgement.phase != "ended":
             return []
         by_holder: dict[str, list[Evidence]] = {}
         for evidence in judgement.evidence:
             holder = self._held_by(judgement, root, evidence.evidence_id)
-            if holder is not None and not self._has_ended(holder, evidence.evidence_id):
+            if holder is not None and not self._book.has_ended(holder, evidence.evidence_id):
                 by_holder.setdefault(holder, []).append(evidence)
         return [
             self._record(
-                told.event(
+                occasion.event(
                     "evidence_completed", holder,
                     HazardSuspected(
                         criterion_id=self._criterion(judgement, holder), evidence=tuple(evidence),
@@ -175,11 +187,6 @@ class SiteHazards:
     def _criterion(self, judgement: Judgement, holder: str) -> str:
         return judgement.clause.id if judgement.clause else self._book.state(holder).criterion_id or ""
 
-    def _has_ended(self, holder: str, evidence_id: str) -> bool:
-        return any(
-            e.evidence_id == evidence_id and e.ended_at is not None for e in reversed(self._book.state(holder).evidence)
-        )  # fmt: skip
-
     def _registration(self, judgement: Judgement, root: str, key: Key) -> Message:
         found_at = found_at_of(judgement)
         return registration(
@@ -195,12 +202,12 @@ class SiteHazards:
         command = item.command
         received = from_us(item.record.timestamp_us) if item.record.timestamp_us else None
         state = self._book.store.get(command.target_id)
-        told = Told(
+        occasion = Occasion(
             self.site.site_id, command.occurred_at or command.issued_at, from_us(received_at_us(item)),
             (command.command_id,), command.command_id,
         )  # fmt: skip
         if state is None:
-            return self._reopen_anew(command, told) if self._book.store.archived(command.target_id) else refuse(
+            return self._reopen_anew(command, occasion) if self._book.store.archived(command.target_id) else refuse(
                 "not_found", command.target_id
             )  # fmt: skip
         decision = decide(state, command, self.catalogue, now=received, known=self._book.store.get, around=self.around)
@@ -209,9 +216,9 @@ class SiteHazards:
         twin = self._twin(state, decision.kind, decision.data)
         if twin is not None:
             return refuse("twin_open", twin)
-        told.occur(decision.occurred_at)
-        event = self._record(told.event(decision.kind, state.hazard_id, decision.data, command.actor))
-        return [event, *(self._follow(state.hazard_id, told) if decision.kind == "hazard_judged" else ())]
+        occasion.occur(decision.occurred_at)
+        event = self._record(occasion.event(decision.kind, state.hazard_id, decision.data, command.actor))
+        return [event, *(self._follow(state.hazard_id, occasion) if decision.kind == "hazard_judged" else ())]
 
     def _twin(self, state: HazardStateRecord, kind: str, data: Message) -> str | None:
         """Another open hazard of the clause and place that this one would be open for after the event."""
@@ -224,7 +231,7 @@ class SiteHazards:
         twin = self._book.index.open_hazard(self._book.index.key(after))
         return None if twin == state.hazard_id else twin
 
-    def _reopen_anew(self, command: Command, told: Told) -> list[Event] | Refusal:
+    def _reopen_anew(self, command: Command, occasion: Occasion) -> list[Event] | Refusal:
         """Closed so long ago that it is archived: the same case is a new hazard that names the old one."""
         registered = reopening(self.site, command, self.catalogue)
         if isinstance(registered, Refusal):
@@ -235,8 +242,8 @@ class SiteHazards:
         if twin is not None:
             return refuse("twin_open", twin)
         target = hazard_id(root, self.site.site_id, place, registered.found_at)
-        event = self._record(told.event("hazard_registered", target, registered, command.actor))
-        return [event, *self._follow(target, told)]
+        event = self._record(occasion.event("hazard_registered", target, registered, command.actor))
+        return [event, *self._follow(target, occasion)]
 
     # ---- time
 
@@ -261,39 +268,32 @@ class SiteHazards:
 
     def _find_lead(self, target: str, around: Surroundings, now_us: int) -> list[Event]:
         now, said = from_us(now_us), self._book.state(target).counts.get("blind_spot_raised", 0)
-        told = Told(self.site.site_id, now, now, (f"registry/{target}",), f"registry/{said}")
+        occasion = Occasion(self.site.site_id, now, now, (f"registry/{target}",), f"registry/{said}")
         found = consequences.lead(self._book.state(target), around, self.catalogue, now)
-        return [self._record(told.event(kind, target, data)) for kind, data in found]
+        return [self._record(occasion.event(kind, target, data)) for kind, data in found]
 
     def _tell(self, state: HazardStateRecord, timer: Timer, reached: int, around: Surroundings, now_us: int) -> Event:
         """One event for the latest step reached: what was due while nobody looked is not told in a row."""
-        step = timer.steps[reached - 1]
-        department = state.lead_department_id
-        if step.to != "lead":
-            department = around.duties.committee(state.registered.region, step.to, shanghai_day(step.at))
-        data = DeadlineTold(
-            deadline=timer.deadline, due_at=timer.due_at, level=step.level, step=reached, to=step.to,
-            department_id=department, rule_id=timer.rule.id,
-            rules_version=around.rules_for(state.registered).version,
-        )  # fmt: skip
+        step, data = timer.steps[reached - 1], around.reminder(state, timer, reached)
         cause = f"timer/{timer.deadline}/{to_us(timer.due_at)}/{reached}"
-        told = Told(self.site.site_id, step.at, from_us(now_us), (cause,), cause)
-        return self._record(told.event("deadline_missed" if step.level else "deadline_neared", state.hazard_id, data))
+        occasion = Occasion(self.site.site_id, step.at, from_us(now_us), (cause,), cause)
+        kind = "deadline_missed" if step.level else "deadline_neared"
+        return self._record(occasion.event(kind, state.hazard_id, data))
 
     # ---- what happened
 
-    def _follow(self, target: str, told: Told) -> Iterator[Event]:
+    def _follow(self, target: str, occasion: Occasion) -> Iterator[Event]:
         """What follows by itself: a lead, a cause, checks of similar sites."""
         around = self.around
         if around is None:
             return
         state = self._book.state(target)
-        for kind, data in consequences.lead(state, around, self.catalogue, told.occurred_at):
-            yield self._record(told.event(kind, target, data))
+        for kind, data in consequences.lead(state, around, self.catalogue, occasion.occurred_at):
+            yield self._record(occasion.event(kind, target, data))
         for kind, data in consequences.cause(self._book.state(target), around, self.catalogue):
-            yield self._record(told.event(kind, target, data))
+            yield self._record(occasion.event(kind, target, data))
         for kind, data in consequences.similar(self._book.state(target), around, self.catalogue, self.site):
-            yield self._record(told.event(kind, target, data))
+            yield self._record(occasion.event(kind, target, data))
 
 
 def _stands(data: Message) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from schemas.clauses import Clause
 from schemas.deadlines import RegionRules, RuleBook, load_rules
-from schemas.hazards import HazardRegistered, HazardStateRecord
+from schemas.hazards import DeadlineTold, HazardRegistered, HazardStateRecord
 from schemas.registry import CalendarDay, Control, Place, Site
+from schemas.times import shanghai_day
 from schemas.workdays import Calendar, load_holidays
 from streams.deadlines import Timer, timers
 from streams.duties import Duties
@@ -36,6 +37,17 @@ class Surroundings:
 
     def timers_of(self, state: HazardStateRecord) -> list[Timer]:
         return list(timers(state, self.rules_for(state.registered), self.calendar))
+
+    def reminder(self, state: HazardStateRecord, timer: Timer, reached: int) -> DeadlineTold:
+        """What is told at the `reached`-th step of a timer, and to which department if it is known."""
+        step, hazard = timer.steps[reached - 1], state.registered
+        department = state.lead_department_id
+        if step.to != "lead":
+            department = self.duties.committee(hazard.region, step.to, shanghai_day(step.at))
+        return DeadlineTold(
+            deadline=timer.deadline, due_at=timer.due_at, level=step.level, step=reached, to=step.to,
+            department_id=department, rule_id=timer.rule.id, rules_version=self.rules_for(hazard).version,
+        )  # fmt: skip
 
     def similar_to(self, site: Site, state: HazardStateRecord, clause: Clause | None) -> list[str]:
         rule = self.rules_for(state.registered).similar
