@@ -17,7 +17,8 @@ def test_a_row_that_tells_of_its_closing_is_a_closed_hazard_and_every_event_is_i
     bench = Bench()
     kinds = bench.sees(found("row7", FOUND, ledger=CLOSED))
     assert kinds == [
-        "hazard_registered", "hazard_suspected", "hazard_judged", "plan_approved", "rectification_done", "hazard_closed",
+        "hazard_registered", "hazard_suspected", "hazard_judged", "plan_approved", "rectification_done",
+        "hazard_closed",
     ]  # fmt: skip
     assert all(event.imported for event in bench.events)
     assert (bench.latest.state, bench.latest.closed_by, bench.latest.verdict) == ("closed", "wang", Verdict.MAJOR)
