@@ -29,23 +29,35 @@ def letter(record: Record, refused: Refused, refused_at_us: int, site_id: str = 
 def split_absurd(frame: Frame, refused_at_us: int) -> tuple[Frame, Refusals]:
     """`frame` without readings dated before 2000 or more than ten minutes after they were received."""
     times = times_us(frame.batch)
-    bad = (times < EARLIEST_US) | (times > frame.header.received_at_us + AHEAD_US)
-    if not bad.any():
+    latest = frame.header.received_at_us + AHEAD_US
+    if not len(times) or (times.min() >= EARLIEST_US and times.max() <= latest):
         return frame, []
+    bad = (times < EARLIEST_US) | (times > latest)
     refused = Refused("occurred_at", f"{int(bad.sum())} readings dated before 2000 or in the future")
     return _keep(frame, ~bad), [_refusal(frame, bad, refused, refused_at_us)]
 
 
-def split_unknown(frame: Frame, known: Collection[str], refused_at_us: int) -> tuple[Frame, Refusals]:
-    """`frame` without readings of sensors that the registry does not name at this site."""
-    column = frame.batch.column(0)
-    strangers = [i for i, name in enumerate(column.dictionary.to_pylist()) if name not in known]
-    if not strangers:
-        return frame, []
-    bad = np.isin(column.indices.to_numpy(zero_copy_only=False), strangers)
-    names = ", ".join(sorted(column.dictionary[i].as_py() for i in strangers)[:5])
-    refused = Refused("sensor_id", f"{len(strangers)} sensors unknown at site {frame.header.site_id}: {names}")
-    return _keep(frame, ~bad), [_refusal(frame, bad, refused, refused_at_us)]
+class Gate:
+    """Who is known at one site: `known` sensor ids. Gateways send the same dictionary again: it is looked up once."""
+
+    def __init__(self, site_id: str, known: Collection[str]) -> None:
+        self._site_id, self._known = site_id, known
+        self._dictionary: pa.Array | None = None
+        self._strangers: list[int] = []
+
+    def split_unknown(self, frame: Frame, refused_at_us: int) -> tuple[Frame, Refusals]:
+        """`frame` without readings of sensors that the registry does not name at this site."""
+        column = frame.batch.column(0)
+        if self._dictionary is None or not self._dictionary.equals(column.dictionary):
+            self._dictionary = column.dictionary
+            names = self._dictionary.to_pylist()
+            self._strangers = [i for i, name in enumerate(names) if name not in self._known]
+        if not self._strangers:
+            return frame, []
+        bad = np.isin(column.indices.to_numpy(zero_copy_only=False), self._strangers)
+        named = ", ".join(sorted(column.dictionary[i].as_py() for i in self._strangers)[:5])
+        refused = Refused("sensor_id", f"{len(self._strangers)} sensors unknown at site {self._site_id}: {named}")
+        return _keep(frame, ~bad), [_refusal(frame, bad, refused, refused_at_us)]
 
 
 def times_us(batch: pa.RecordBatch) -> np.ndarray:

@@ -4,7 +4,7 @@ A watch is looked at only while it is `active`, and then only when a reading of 
 time alone may change what it says (`steady_us`); streams/watching.py sees to that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -99,6 +99,7 @@ class Watch:
     span: Span | None = None
     since: dict[tuple[int, int], int] = field(default_factory=dict)  # (sensor, timer) -> true since, us
     on: set[int] = field(default_factory=set)
+    _tests: dict[int, list[tuple[Callable[[Any, Any], bool], Any]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         condition = self.clause.condition
@@ -129,7 +130,9 @@ class Watch:
         value = self.signals.known(i, at_us)
         if value is None:
             return None
-        return any(limit is None or OPERATORS[trigger.op](value, limit) for trigger, limit in self.triggers_of(i))
+        if i not in self._tests:
+            self._tests[i] = [(OPERATORS[trigger.op], limit) for trigger, limit in self.triggers_of(i)]
+        return any(limit is None or holds(value, limit) for holds, limit in self._tests[i])
 
     def note(self, i: int) -> None:
         """Take what the latest reading of trigger sensor i says."""
@@ -187,8 +190,11 @@ class Watch:
             yield from self._end(at_us, Outcome(False))
             return
         timed = {i for i, _ in self.since}
-        triggered = {i: self.triggered(i, at_us) for i in sorted(self.on | timed)}
+        # a sensor is `on` by a reading that was known: it may have become stale, but says nothing else
+        triggered = {i: None if self.signals.stale(i, at_us) else True for i in sorted(self.on)}
         looked = [i for i, on in triggered.items() if on or i in timed]
+        if timed:
+            looked = sorted({*looked, *timed})
         seen: list[tuple[Outcome, _SensorFacts]] = []
         for i in looked:
             facts = _SensorFacts(self, i, at_us)
@@ -196,7 +202,7 @@ class Watch:
             seen.append((evaluate(asked, facts) if asked else Outcome(False), facts))
         for value, say in ((True, self._hold), (None, self._doubt)):
             # a blind sensor whose timer runs is looked at, but nothing is doubted on its account
-            if alike := [each for each in seen if each[0].value is value and triggered[each[1].sensor]]:
+            if alike := [each for each in seen if each[0].value is value and triggered.get(each[1].sensor)]:
                 yield from say(at_us, *alike[0], [facts.sensor for _, facts in alike])
                 return
         if not self._blind(at_us):
@@ -238,7 +244,8 @@ class Watch:
         """The rule cannot be decided. What proved it may only have gone blind: then the span stays open."""
         holders = self.signals.sensor_ids(sensors)
         if self.span and self.span.state == UNDECIDED:
-            self.span = replace(self.span, holders=holders)
+            if self.span.holders != holders:
+                self.span = replace(self.span, holders=holders)
             return
         if self.span and any(self.signals.read(s, facts.sensor, at_us)[0] is None for s in self.span.support):
             return

@@ -21,7 +21,7 @@ from schemas.model import Refused
 from schemas.steps import Range, Step
 from schemas.times import from_us, to_us
 from schemas.topics import topics
-from streams.admission import Refusals, letter, split_absurd, split_unknown
+from streams.admission import Gate, Refusals, letter, split_absurd
 from streams.alarms import SiteAlarms
 from streams.classify import Judgement, SiteCriteria
 from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
@@ -80,6 +80,7 @@ class SiteProcess:
         self._content = stored.head.content() if stored.head else b""
         self._touched: set[int] = set()
         self._pages = SitePages(site_id, sorted(sensors), stored.layout(sorted(sensors)))
+        self._gate = Gate(site_id, sensors)
 
     def configure(self, context: Context) -> None:
         """Take what the registry and catalogue say now, if it changed; `take_ended` has the spans that this ends."""
@@ -90,10 +91,18 @@ class SiteProcess:
         self._touched.update(self.alarms.columns.take_touched())
         if sorted(sensors) != list(self._pages.sensor_ids):
             self._pages = SitePages(self.site_id, sorted(sensors), None)
+        self._gate = Gate(self.site_id, sensors)
         self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
         self._ended += self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
         self.hazards.configure(registry.sites[self.site_id], context.catalogue)
         self._configured = now
+
+    def admit(self, frame: Frame, now_us: int, refused: Refusals) -> Frame:
+        """`frame` without readings dated absurdly or of unknown sensors; they go to `refused`."""
+        frame, absurd = split_absurd(frame, now_us)
+        frame, strangers = self._gate.split_unknown(frame, now_us)
+        refused += absurd + strangers
+        return frame
 
     def take_ended(self) -> list[Judgement]:
         """The ends of spans whose clause the catalogue no longer has, since the last call."""
@@ -281,7 +290,7 @@ def _absorb(
 ) -> None:
     match item:
         case Frame():
-            frame = _admitted(item, context.registry, to_us(now), out.refused)
+            frame = process.admit(item, to_us(now), out.refused)
             if frame.batch.num_rows:
                 out.events += process.alarms.on_frame(frame)
                 _judged(process, process.criteria.on_frame(frame), frame, out)
@@ -296,13 +305,6 @@ def _absorb(
             out.results.append(state.answers[command.command_id])  # asked twice: the first answer again
         case Asked(command=command):
             _answer(command, _carry_out(process, item), now, state, out)
-
-
-def _admitted(frame: Frame, registry: Registry, now_us: int, refused: Refusals) -> Frame:
-    frame, absurd = split_absurd(frame, now_us)
-    frame, strangers = split_unknown(frame, registry.sensors[frame.header.site_id], now_us)
-    refused += absurd + strangers
-    return frame
 
 
 def _judged(process: SiteProcess, judgements: list[Judgement], item: Input, out: Emitted) -> None:
