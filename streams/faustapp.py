@@ -1,4 +1,4 @@
-"""What both Faust apps share: their settings, their loggers, and a Faust message as a record."""
+"""What both Faust apps share: their settings, their loggers, and a Faust message as records."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ import faust
 from schemas.settings import Settings
 from streams.connect import group_times
 from streams.decode import Record
-from streams.fastfetch import set_fetch_wait
+from streams.fastfetch import Batch, fetch_batches
 
 _LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
 
@@ -19,7 +19,6 @@ def faust_app(
 ) -> faust.App:
     """An app that joins its group as fast as the broker allows and fetches without Faust's 1.5 s wait."""
     times = group_times(settings)
-    set_fetch_wait(times.fetch_wait_ms, read_committed=read_committed)
     app = faust.App(
         name, broker=f"kafka://{servers}", store="memory://", web_enabled=False, topic_disable_leader=True,
         topic_allow_declare=False, broker_session_timeout=times.session_s,
@@ -27,6 +26,7 @@ def faust_app(
         stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20, consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once", **options,
     )  # fmt: skip
+    fetch_batches(app, times.fetch_wait_ms, read_committed=read_committed)
     app.on_worker_init.connect(_hush)
     return app
 
@@ -38,13 +38,17 @@ def raw_channel(app: faust.App, topics: Iterable[str]) -> Any:
     )
 
 
-def record_of(message: Any, logs: Mapping[str, str]) -> Record:
-    headers = message.headers or ()
-    pairs = tuple(headers.items()) if isinstance(headers, dict) else tuple(headers)
-    return Record(
-        log_id=logs[message.topic], topic=message.topic, partition=message.partition, offset=message.offset,
-        key=message.key, value=message.value, headers=pairs, timestamp_us=round(message.timestamp * 1000) * 1000,
-    )  # fmt: skip
+def records_of(batch: Batch, logs: Mapping[str, str]) -> list[Record]:
+    log_id, topic, partition = logs[batch.topic], batch.topic, batch.partition
+    return [
+        Record(log_id, topic, partition, each.offset, each.key, each.value, each.headers, each.timestamp * 1000)
+        for each in batch.records
+    ]
+
+
+def size_of(batch: Batch) -> int:
+    """About the bytes that the records of `batch` hold."""
+    return sum(len(each.value or b"") + 64 for each in batch.records)
 
 
 def run_worker(app: faust.App) -> None:

@@ -21,7 +21,7 @@ from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
 from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
-from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
+from streams.faustapp import faust_app, log_plainly, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
 from streams.natural_holes import NaturalHoles, note_holes
@@ -67,18 +67,20 @@ class Inbox:
         self.events: list[faust.EventT] = []
         self.full, self.room = asyncio.Event(), asyncio.Event()
         self.room.set()
-        self._bytes = 0
+        self._bytes = self._count = 0
 
     async def put(self, event: faust.EventT) -> None:
         await self.room.wait()
         self.events.append(event)
-        self._bytes += len(event.message.value or b"") + 64
-        if self._bytes >= BATCH_BYTES or len(self.events) >= BATCH_RECORDS:
+        self._bytes += size_of(event.message)
+        self._count += len(event.message.records)
+        if self._bytes >= BATCH_BYTES or self._count >= BATCH_RECORDS:
             self.full.set()
             self.room.clear()
 
     def empty(self) -> list[faust.EventT]:
-        events, self.events, self._bytes = self.events, [], 0
+        events, self.events = self.events, []
+        self._bytes = self._count = 0
         self.full.clear()
         self.room.set()
         return events
@@ -88,7 +90,7 @@ def make_app(settings: Settings) -> faust.App:
     """The Faust app with its one agent and its one landing task."""
     servers = bootstrap_servers(settings)
     ensure_topics(servers)
-    app = faust_app(GROUP, servers, settings, read_committed=True, stream_buffer_maxsize=1024)
+    app = faust_app(GROUP, servers, settings, read_committed=True, stream_buffer_maxsize=16)
     # One agent on purpose: with two on a topic a message counts when both have acknowledged it.
     channel = raw_channel(app, topics())
     natural = NaturalHoles()
@@ -152,8 +154,9 @@ async def _flush(
 ) -> None:  # fmt: skip
     generation = app.consumer_generation_id
     records = [
-        record_of(event.message, ids) for event in events
+        record for event in events
         if (event.message.topic, event.message.partition) in owned and event.message.generation_id == generation
+        for record in records_of(event.message, ids)
     ]  # fmt: skip
     await asyncio.to_thread(lander.land, records)
     for event in events:

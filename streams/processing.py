@@ -23,7 +23,7 @@ from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
 from streams.connect import is_embedded
-from streams.faustapp import faust_app, log_plainly, raw_channel, record_of, run_worker
+from streams.faustapp import faust_app, log_plainly, raw_channel, records_of, run_worker
 from streams.step import Emitted, PartitionState
 from streams.transactions import Fenced, Ordered, Transactions, Writer
 from streams.worker import Row, Worker, rows
@@ -31,7 +31,8 @@ from streams.worker import Row, Worker, rows
 log = logging.getLogger("qingling.processing")
 
 APP = "qingling-processing"
-BATCH = 512  # Kafka messages per step at most
+BATCH = 1024  # Kafka records, about, after which a step begins
+WAITING = 16  # batches of records that may wait for a step
 # A partition without input gets a step at least every second, so that silence and timers are seen.
 TICK_S, QUIET_S = 0.25, 0.7
 HEARTBEAT_S = 5.0
@@ -45,7 +46,7 @@ def make_app(settings: Settings) -> faust.App:
     """The Faust app with its one agent. Reads the catalogue and starts following the registry."""
     worker = Worker(settings, load_catalogue())
     app = faust_app(
-        APP, worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=BATCH,
+        APP, worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=WAITING,
         producer_acks=-1, producer_max_request_size=8 << 20, producer_compression_type="lz4", producer_linger=0.0,
     )  # fmt: skip
     channel = raw_channel(app, inputs())
@@ -84,8 +85,9 @@ def make_app(settings: Settings) -> faust.App:
             async with busy:
                 generation = app.consumer_generation_id
                 records = [
-                    record_of(event.message, worker.logs) for event in events
+                    record for event in events
                     if event.message.partition in worker.states and event.message.generation_id == generation
+                    for record in records_of(event.message, worker.logs)
                 ]  # fmt: skip
                 await write(await asyncio.to_thread(worker.step, records))
             for event in events:
@@ -176,16 +178,18 @@ async def send_all(app: faust.App, batch: Sequence[Row]) -> None:
 
 
 async def batches(stream: Any, limit: int) -> AsyncIterator[list[faust.EventT]]:
-    """Whatever has arrived, at once: as many events as stand in the queue, at most `limit`. No clock."""
+    """Whatever has arrived, at once: the events that stand in the queue, until they hold `limit` records. No clock."""
     stream = stream.noack()
     queue = stream.channel.queue
     buffer: list[faust.EventT] = []
+    count = 0
     async for event in stream.events():
         buffer.append(event)
-        if len(buffer) < limit and not queue.empty():
+        count += len(event.message.records)
+        if count < limit and not queue.empty():
             continue
         yield buffer
-        buffer = []
+        buffer, count = [], 0
 
 
 def main(settings: Settings) -> None:
