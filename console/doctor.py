@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -95,6 +96,16 @@ def _broker(settings: Settings) -> Check:
     return Check("broker", True, True, f"{settings.kafka}, all topics there")
 
 
+def _landing(settings: Settings) -> Check:
+    """Topics that a landing worker of this data folder holds back because their table takes no rows."""
+    waits: dict[str, str] = {}
+    for told in settings.run.glob("landing-waits-*.json"):
+        if Path(f"/proc/{told.stem.rpartition('-')[2]}").exists():
+            waits |= orjson.loads(told.read_bytes())
+    found = "; ".join(f"{topic} waits: {reason}" for topic, reason in sorted(waits.items()))
+    return Check("landing", not waits, False, found or "no topic waits", "free space, or mend what is named")
+
+
 def _catalogue(_: Settings) -> Check:
     from schemas.criteria import load_catalogue
 
@@ -129,5 +140,5 @@ def _chromium(_: Settings) -> Check:
 
 
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
-    _python, _packages, _folder, _broker, _catalogue, _lake, _java, _chromium,
+    _python, _packages, _folder, _broker, _catalogue, _lake, _landing, _java, _chromium,
 )  # fmt: skip

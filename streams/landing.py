@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import faust
 import mode
+import orjson
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
@@ -25,7 +26,7 @@ from streams.faustapp import faust_app, log_plainly, raw_channel, records_of, ru
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
 from streams.natural_holes import NaturalHoles, note_holes
-from warehouse.lake import Fenced, LakeTable
+from warehouse.lake import REFUSES, Fenced, LakeTable
 
 log = logging.getLogger("qingling.landing")
 
@@ -97,7 +98,7 @@ def make_app(settings: Settings) -> faust.App:
     note_holes(natural)
     lander = Lander(
         lambda name: LakeTable.open(settings.lake_location, name), Fenced, Letters(servers).send, Rereader(servers),
-        natural.covers,
+        natural.covers, hold=REFUSES,
     )  # fmt: skip
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
     ids: dict[str, str] = {}
@@ -139,6 +140,7 @@ def make_app(settings: Settings) -> faust.App:
             async with busy:
                 if ready.is_set() and (inbox.events or lander.owes):
                     await _flush(app, inbox.empty(), ids, owned, lander)
+                    _tell(settings, lander)
 
     @app.timer(5.0)
     async def watch() -> None:
@@ -161,6 +163,16 @@ async def _flush(
     await asyncio.to_thread(lander.land, records)
     for event in events:
         event.ack()
+
+
+def _tell(settings: Settings, lander: Lander) -> None:
+    """What waits stands in a file of the run folder, for `qingling doctor`; no file = nothing waits."""
+    told = settings.run / f"landing-waits-{os.getpid()}.json"
+    with suppress(OSError):  # the log says it too; a full disk may have no room for this
+        if lander.waiting:
+            told.write_bytes(orjson.dumps({topic: wait.reason for topic, wait in lander.waiting.items()}))
+        else:
+            told.unlink(missing_ok=True)
 
 
 def _take(lander: Lander, servers: str, places: list[Place]) -> dict[str, str]:

@@ -2,30 +2,19 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
 from streams.connect import begin_offsets, consumer
 from streams.decode import Record
+from streams.landing_tables import Lost, Place
 
 log = logging.getLogger("qingling.landing")
-
-Place = tuple[str, int]  # topic, partition
 
 _FETCH_WAIT_MS = 20
 _POLL_MS = 200
 _PATIENCE = 150  # empty polls: half a minute without a record that must be there
-
-
-@dataclass(frozen=True)
-class Lost:
-    """Offsets `first` to `last` that the log no longer has and the lake never got."""
-
-    place: Place
-    first: int
-    last: int
 
 
 class Unread(RuntimeError):

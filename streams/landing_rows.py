@@ -4,7 +4,7 @@ The lake holds the log as it is: a field goes to the column of its name, nested 
 or does not fit its column, goes to `extra` as it came. Only what is no JSON object at all is refused.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any
 
@@ -28,17 +28,28 @@ class _Unfit(Exception):
     """A value that does not fit its column."""
 
 
-def rows_of(topic: Topic, records: Sequence[Record]) -> tuple[pa.Table, Refusals]:
-    """Rows of `topic.table` for records of a JSON, state or dead-letter topic, and what was refused."""
+def rows_of(
+    topic: Topic, records: Sequence[Record], columns: Mapping[str, pa.DataType] | None = None
+) -> tuple[pa.Table, Refusals]:
+    """Rows of `topic.table` for records of a JSON, state or dead-letter topic, and what was refused.
+
+    `columns` are those the lake's table has by now: one that was added to it since this process started is filled with
+    the field of its name.
+    """
     if topic.model_name == "raw":
         return _dead_letter_rows(records), []
     if TABLES[topic.table].names[len(_KEYED) :] == ["value", "extra"]:
         return _state_rows(topic, records)
-    return _json_rows(topic, records)
+    return _json_rows(topic, records, columns or {})
 
 
-def _json_rows(topic: Topic, records: Sequence[Record]) -> tuple[pa.Table, Refusals]:
-    readers = _readers(topic.name)
+def _json_rows(
+    topic: Topic, records: Sequence[Record], present: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, Refusals]:  # fmt: skip
+    known = TABLES[topic.table]
+    later = [pa.field(name, kind) for name, kind in present.items() if name not in known.names]
+    added = {column.name: read for column in later if (read := _reader(topic.name, column)) is not None}
+    readers = _readers(topic.name) | added
     taken: list[Record] = []
     refusals: Refusals = []
     columns: dict[str, list[Any]] = {name: [] for name in (*readers, "extra")}
@@ -57,7 +68,8 @@ def _json_rows(topic: Topic, records: Sequence[Record]) -> tuple[pa.Table, Refus
             except _Unfit:
                 columns[name].append(None)
         columns["extra"].append(orjson.dumps(fields).decode() if fields else None)
-    return _table(topic.table, taken, columns), refusals
+    schema = pa.schema([*known, *(column for column in later if column.name in added)])
+    return _table(schema, taken, columns), refusals
 
 
 def _object(topic: Topic, record: Record) -> dict[str, Any]:
@@ -86,7 +98,7 @@ def _state_rows(topic: Topic, records: Sequence[Record]) -> tuple[pa.Table, Refu
             refusals.append((letter(record, refused, record.timestamp_us), record))
         else:
             taken.append(record)
-    return _table(topic.table, taken, {"value": values, "extra": [None] * len(taken)}), refusals
+    return _table(TABLES[topic.table], taken, {"value": values, "extra": [None] * len(taken)}), refusals
 
 
 def _dead_letter_rows(records: Sequence[Record]) -> pa.Table:
@@ -105,10 +117,10 @@ def _dead_letter_rows(records: Sequence[Record]) -> pa.Table:
         columns["refused_at"].append(found.refused_at_us if 0 < found.refused_at_us < _LONG else None)
         columns["headers"].append(orjson.dumps(headers).decode())
         columns["raw"].append(record.value)
-    return _table("dead_letters", records, columns)
+    return _table(DEAD_LETTERS, records, columns)
 
 
-def _table(name: str, records: Sequence[Record], columns: dict[str, list[Any]]) -> pa.Table:
+def _table(schema: pa.Schema, records: Sequence[Record], columns: dict[str, list[Any]]) -> pa.Table:
     keyed: dict[str, list[Any]] = {
         "log_id": [record.log_id for record in records],
         "topic": [record.topic for record in records],
@@ -119,9 +131,9 @@ def _table(name: str, records: Sequence[Record], columns: dict[str, list[Any]]) 
     }
     arrays = [
         pa.array(values, pa.int64()).cast(STAMP) if field.type == STAMP else pa.array(values, field.type)
-        for field, values in ((field, (keyed.get(field.name) or columns.get(field.name, []))) for field in TABLES[name])
+        for field, values in ((field, (keyed.get(field.name) or columns.get(field.name, []))) for field in schema)
     ]
-    return pa.table(arrays, schema=TABLES[name])
+    return pa.table(arrays, schema=schema)
 
 
 @cache
@@ -129,10 +141,15 @@ def _readers(topic: str) -> dict[str, Callable[[Any], Any]]:
     """Column → what makes its value from the message's (never null) one; raises _Unfit."""
     described = topics()[topic]
     fields = [field for field in TABLES[described.table] if field.name not in (*_KEYED, "extra")]
+    return {field.name: read for field in fields if (read := _reader(topic, field)) is not None}
+
+
+def _reader(topic: str, field: pa.Field) -> Callable[[Any], Any] | None:
+    """None for a type that no JSON value is read as."""
     kinds: dict[pa.DataType, Callable[[Any], Any]] = {
         pa.string(): _text, pa.float64(): _number, pa.int64(): _whole, pa.bool_(): _truth,
     }  # fmt: skip
-    return {f.name: _instant(topic, f.name) if f.type == STAMP else kinds[f.type] for f in fields}
+    return _instant(topic, field.name) if field.type == STAMP else kinds.get(field.type)
 
 
 def _text(value: Any) -> str:

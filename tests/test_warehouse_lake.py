@@ -362,7 +362,7 @@ def test_recent_reads_only_files_near_the_newest(tmp_path):
         table.append(readings(i, 10, START + dt.timedelta(days=days)), {"log/telemetry.frames/0": i}, {})
     found = [
         rows["frame_id"].to_pylist()[0]
-        for rows in table.recent(["frame_id", "kafka_at"], "kafka_at", 48 * 3_600_000_000)
+        for rows in table.recent(["frame_id", "kafka_at"], "kafka_at", 48 * 3_600_000_000, 1 << 60)
     ]
     assert found == ["f2", "f1"]
 

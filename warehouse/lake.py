@@ -13,17 +13,21 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from schemas.tables import PARTITION_BY, TABLES
 from schemas.topics import SITE_PARTITIONS, topics
 from warehouse import upkeep
-from warehouse.deltalog import Action
+from warehouse.deltalog import Action, TornLog
 from warehouse.durable import SchemaBreak, fit, landing_options, split, stored_schema
 from warehouse.evolution import missing
 
-__all__ = ["Fenced", "LakeTable", "Location", "SchemaBreak", "app_id"]
+__all__ = ["REFUSES", "Fenced", "LakeTable", "Location", "SchemaBreak", "app_id"]
 
 Location = Path | str  # a folder, or an s3:// address
+
+# What a table raises when the storage, the log or the schema does not let it take rows: a writer waits and tries again.
+REFUSES = (OSError, DeltaError, SchemaBreak, TornLog, TimeoutError, pa.ArrowException)
 
 _CHECKPOINT_EVERY = 50  # commits; opening a table reads at most so many log files
 # A reader holds a snapshot for hours at most; the log's own history is not what the lake is kept for.
@@ -151,11 +155,9 @@ class LakeTable(ABC):
         """Merge small files, each partition for itself; safe beside readers, writers and other compactions."""
         done = upkeep.Compacted()
         for group in upkeep.groups(self.delta(), target_bytes, min_files):
-            merged = upkeep.merge(self, group)
-            if merged is None:
-                continue  # another compaction was faster and its vacuum too
-            if self.replace(group, [merged]):
-                done = done.plus(len(group), sum(file.size for file in group), [merged])
+            used, merged = upkeep.merge(self, group)
+            if merged and self.replace(used, [merged]):
+                done = done.plus(len(used), sum(file.size for file in used), [merged])
         return done
 
     def replace(self, files: list[upkeep.File], adds: list[Action], *, data_change: bool = False) -> bool:
@@ -185,16 +187,23 @@ class LakeTable(ABC):
         self.look()
         return self._offset(name)
 
-    def recent(self, columns: list[str], stamp: str, span_us: int) -> Iterator[pa.Table]:
-        """`columns` of every file that has a `stamp` within `span_us` of the newest in the table.
+    def recent(self, columns: list[str], stamp: str, span_us: int, now_us: int) -> Iterator[pa.Table]:
+        """`columns` of every file that has a `stamp` within `span_us` of the newest one that is not after `now_us`.
 
-        One table per file, newest file first, rows not filtered, texts as dictionaries.
+        One table per file, newest file first, rows not filtered, texts as dictionaries. A file that cannot be read is
+        left out, and said to be.
         """
         files = sorted(self.files(), key=lambda file: file.newest_us(stamp), reverse=True)
+        newest = max((min(file.newest_us(stamp), now_us) for file in files), default=0)
         texts = [column for column in columns if self.schema.field(column).type == pa.string()]
         for file in files:
-            if file.newest_us(stamp) >= files[0].newest_us(stamp) - span_us:
-                yield self.read(file.path, columns, texts).unify_dictionaries().combine_chunks()
+            if file.newest_us(stamp) >= newest - span_us:
+                try:
+                    read = self.read(file.path, columns, texts)
+                except (OSError, pa.ArrowException) as error:
+                    upkeep.say_broken(self.name, file.path, error)
+                else:
+                    yield read.unify_dictionaries().combine_chunks()
 
     # -- what the two kinds of storage do differently
 

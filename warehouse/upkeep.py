@@ -1,6 +1,7 @@
 """What keeps a lake table quick: merging small files, and deleting files that no reader can still need."""
 
 import datetime as dt
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from warehouse.durable import fit
 
 if TYPE_CHECKING:
     from warehouse.lake import LakeTable
+
+log = logging.getLogger("qingling.lake")
 
 TARGET_BYTES = 64 << 20
 _ROWS_AT_ONCE = 3_000_000  # bounds the memory of one merge
@@ -109,20 +112,40 @@ def _filled(files: list[File], target_bytes: int) -> Iterator[list[File]]:
         yield group
 
 
-def merge(table: "LakeTable", group: list[File]) -> Action | None:
-    """One stored file with the rows of `group`; None if one of the files is gone."""
+def merge(table: "LakeTable", group: list[File]) -> tuple[list[File], Action | None]:
+    """One stored file with the rows of those files of `group` that can be read, and which these are.
+
+    None if a file is gone (another compaction was faster, and its vacuum too), or if less than two are left.
+    """
     by = CLUSTER_BY.get(table.name, [])
     plain = pa.schema([field for field in table.schema if field.name not in table.partition_by])
     texts = [field.name for field in plain if field.type == pa.string()] if by else []
-    try:
-        parts = [table.read(file.path, None, texts) for file in group]
-    except FileNotFoundError:
-        return None
+    parts: list[pa.Table] = []
+    used: list[File] = []
+    for file in group:
+        try:
+            parts.append(table.read(file.path, None, texts))
+        except FileNotFoundError:
+            return [], None
+        except (OSError, pa.ArrowException) as error:
+            say_broken(table.name, file.path, error)
+        else:
+            used.append(file)
+    if len(used) < 2:
+        return [], None
     fitted = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, table.name) for part in parts]
     rows = pa.concat_tables([_encoded(part, texts) for part in fitted]).unify_dictionaries().combine_chunks()
     if by:
         rows = _clustered(rows, by)
-    return table.write(rows, dict(group[0].partition), data_change=False, row_group_size=ROW_GROUP)
+    return used, table.write(rows, dict(group[0].partition), data_change=False, row_group_size=ROW_GROUP)
+
+
+def say_broken(name: str, path: str, error: Exception) -> None:
+    """A data file that cannot be read stays where it is: a backup has it under the same name."""
+    log.error(
+        "table %s: %s cannot be read (%s); `qingling restore BACKUP --mend` brings it back from a backup",
+        name, path, error,
+    )  # fmt: skip
 
 
 def _encoded(part: pa.Table, texts: list[str]) -> pa.Table:
