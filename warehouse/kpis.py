@@ -25,7 +25,10 @@ Window = tuple[dt.datetime, dt.datetime]
 
 # Exact codes; city and province are the roll-ups of the region by code prefix (140105 → 140100 → 140000), groups of
 # their own, so the rows of one grouping always add up to everything.
-GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id", "department_id", "source", "scope")
+GROUPS = (
+    "region", "city", "province", "industry", "enterprise_id", "site_id", "department_id", "source", "scope",
+    "hazard_id",
+)  # fmt: skip
 
 
 # What a KPI is counted over: events of hazards, or the lists of the published criteria catalogue.
@@ -87,6 +90,7 @@ class _FactsAt:
     groups: tuple[str, ...] = GROUPS
     newest: str  # a query for the newest instant recorded up to $known_as_of, microseconds
     table: str  # the relation that the queries of the kind read
+    member: str  # the group of which one stands for one thing counted
 
     def __init__(self, con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None = None) -> None:
         self._con = con
@@ -119,6 +123,10 @@ class _FactsAt:
         )
         return [row for kpi_id in (kpi_ids(self.kind) if kpis is None else kpis) for row in self._rows(kpi_id, span)]
 
+    def members(self, window: Window | None = None, kpis: Iterable[str] | None = None) -> list[KpiRow]:
+        """What each KPI counts: its own query, grouped by the things it counts; those that add nothing left out."""
+        return [row for row in self.rows([self.member], window, kpis) if row.num or row.den or row.excluded]
+
     def _rows(self, kpi_id: str, window: Window) -> list[KpiRow]:
         sql = kpi_sql(kpi_id)
         values = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
@@ -139,7 +147,7 @@ class _FactsAt:
 class HazardsAt(_FactsAt):
     """The facts of all hazards. `con` must have `hazard_events` and the macro `hazards_as_of`."""
 
-    kind, table = "hazards", "hazard_facts"
+    kind, table, member = "hazards", "hazard_facts", "hazard_id"
     newest = (
         "SELECT epoch_us(max(recorded_at)) FROM hazard_events "
         "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
@@ -159,7 +167,7 @@ class ListsAt(_FactsAt):
     The registry tells of the sites of today only: those are in scope on any day.
     """
 
-    kind, table, groups = "lists", "list_facts", LIST_GROUPS
+    kind, table, member, groups = "lists", "list_facts", "site_id", LIST_GROUPS
     newest = (
         "SELECT epoch_us(max(recorded_at)) FROM criteria_versions "
         "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
@@ -174,6 +182,17 @@ class ListsAt(_FactsAt):
                 self._con.execute("INSERT INTO industries_in_scope VALUES (?, ?)", [named, industry])
 
 
+def facts_at(con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, kind: str) -> _FactsAt:
+    """The facts that the KPIs of one kind are counted over, materialised in `con`."""
+    return {facts.kind: facts for facts in (HazardsAt, ListsAt)}[kind](con, as_of, known_as_of)
+
+
+def kind_of(kpi_id: str) -> str:
+    """The kind of KINDS that has the query of a KPI. Raises Refused if none has."""
+    kpi_sql(kpi_id)
+    return next(kind for kind in KINDS if kpi_id in kpi_ids(kind))
+
+
 def rows_at(
     con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, groupings: Sequence[Sequence[str]],
     window: Window | None = None, kpis: Iterable[str] | None = None,
@@ -183,14 +202,14 @@ def rows_at(
     Raises Refused.
     """
     wanted = kpi_ids() if kpis is None else tuple(kpis)
+    of_kind: dict[str, list[str]] = {}
     for kpi_id in wanted:
-        kpi_sql(kpi_id)
-    hazards = [kpi_id for kpi_id in wanted if kpi_id in kpi_ids("hazards")]
-    lists = [kpi_id for kpi_id in wanted if kpi_id in kpi_ids("lists")]
-    rows = HazardsAt(con, as_of, known_as_of).rows_of(groupings, window, hazards)
-    known = [by for by in groupings if set(by) <= set(LIST_GROUPS)]
-    if lists and known:
-        rows += ListsAt(con, as_of, known_as_of).rows_of(known, window, lists)
+        of_kind.setdefault(kind_of(kpi_id), []).append(kpi_id)
+    rows: list[KpiRow] = []
+    for kind in KINDS:
+        known = [by for by in groupings if kind == "hazards" or set(by) <= set(LIST_GROUPS)]
+        if kind in of_kind and known:
+            rows += facts_at(con, as_of, known_as_of, kind).rows_of(known, window, of_kind[kind])
     return rows
 
 

@@ -12,7 +12,7 @@ from schemas.events import Event
 from schemas.model import Refused
 from schemas.tables import TABLES
 from schemas.times import EPOCH
-from warehouse.views import define_facts, define_macros, view_sql
+from warehouse.views import define_facts, define_macros, query_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def connect_events(events: Iterable[Event]) -> duckdb.DuckDBPyConnection:
     con.execute("CREATE TABLE raw.hazard_events AS FROM incoming")
     con.unregister("incoming")
     define_macros(con)
-    con.execute(view_sql("hazard_events"))
+    con.execute(f"CREATE VIEW hazard_events AS {query_of('hazard_events')}")
     define_facts(con)
     return con
 

@@ -1,13 +1,14 @@
 """The KPI rows that are computed every day: which days, which groups."""
 
 import datetime as dt
+from typing import Any
 
 import duckdb
 
 from schemas.kpis import KpiRow
 from schemas.terms import SHANGHAI
 from schemas.times import from_us, shanghai_day
-from warehouse.kpis import rows_at
+from warehouse.kpis import KINDS, facts_at, rows_at
 
 # the ends of the plan's three years
 MILESTONES = (dt.date(2024, 12, 31), dt.date(2025, 12, 31), dt.date(2026, 12, 31))
@@ -18,20 +19,34 @@ def today(con: duckdb.DuckDBPyConnection, clock: str) -> dt.date:
     """The Shanghai day the figures are of: the wall's, or with `clock` = `data` the last day anything happened on."""
     if clock == "data":
         newest = con.execute(
-            "SELECT epoch_us(max(moment)) FROM (SELECT max(now) AS moment FROM processing_steps "
-            "UNION ALL SELECT max(occurred_at) FROM hazard_events)"
+            "SELECT epoch_us(max(moment)) FROM (SELECT max(now) AS moment FROM raw.processing_steps "
+            "UNION ALL SELECT max(occurred_at) FROM raw.hazard_events)"
         ).fetchone()
         if newest and newest[0] is not None:
             return shanghai_day(from_us(newest[0]))
     return dt.datetime.now(SHANGHAI).date()
 
 
+def days_of(day: dt.date) -> tuple[dt.date, ...]:
+    """The milestones before `day`, and `day`."""
+    return (*(milestone for milestone in MILESTONES if milestone < day), day)
+
+
 def daily_rows(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[KpiRow]:
     """Every KPI for every grouping, as of `day` and as of each milestone before it."""
-    rows = []
-    for as_of in (*(milestone for milestone in MILESTONES if milestone < day), day):
-        rows += rows_at(con, as_of, None, GROUPINGS)
-    return rows
+    return [row for as_of in days_of(day) for row in rows_at(con, as_of, None, GROUPINGS)]
+
+
+def daily_members(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[dict[str, Any]]:
+    """What the ungrouped rows of `daily_rows` count, as rows of the table kpi_members."""
+    return [
+        {
+            "kpi_id": row.kpi_id, "as_of": row.as_of, "member_kind": facts.member, "member_id": row.group[facts.member],
+            "num": row.num, "den": row.den, "excluded": row.excluded,
+        }
+        for as_of in days_of(day) for kind in KINDS
+        for facts in [facts_at(con, as_of, None, kind)] for row in facts.members()
+    ]  # fmt: skip
 
 
 def key_of(row: KpiRow, day: dt.date) -> str:

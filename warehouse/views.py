@@ -1,10 +1,12 @@
 """DuckDB views over the current versions of the lake tables: `raw.<table>` as landed, `main.<view>` as meant.
 
-Every file of sql/views makes one view; what a view reads is found in its text, so files need no numbers.
+Every file below sql/staging, dimensions, facts and marts is one SELECT and makes one view of its name; what it reads
+is found in its text, so files need no numbers. What they mean stands beside them in YAML (warehouse.model).
 """
 
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -16,14 +18,18 @@ from deltalake import DeltaTable
 
 from schemas.settings import Settings
 from schemas.tables import PARTITION_BY, TABLES
+from schemas.terms import SHANGHAI
 from warehouse.lake import LakeTable
 
 SQL = Path(__file__).parent / "sql"
+LAYERS = ("staging", "dimensions", "facts", "marts")
 
 _TYPES: dict[pa.DataType, str] = {
     pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.uint8(): "UTINYINT", pa.bool_(): "BOOLEAN",
     pa.float64(): "DOUBLE", pa.date32(): "DATE", pa.binary(): "BLOB", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
 }  # fmt: skip
+_READ = re.compile(r"(?:\bfrom|\bjoin)\s+((?:raw\.)?\w+)((?:\s*,\s*\w+(?!\s*\())*)", re.IGNORECASE)
+_ASIDE = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
 
 @dataclass(frozen=True)
@@ -47,35 +53,56 @@ def _source(lake: Path, name: str) -> Source:
     return Source(name, table.version(), tuple(table.file_uris()))
 
 
-def connect(data: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB with all views over the lake as it is now. Needs no extension and no network."""
+def connect(data: Path | None = None, views: Iterable[str] | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with `views` (default: all) over the lake as it is now. Needs no extension and no network."""
     settings = Settings() if data is None else Settings(data=data)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'Asia/Shanghai'")
-    build_views(con, current(settings.lake))
+    build_views(con, current(settings.lake), views)
     return con
 
 
-def build_views(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> None:
-    """Make the raw views over `sources`, the macros, and every view of sql/views, in `con`."""
+def build_views(
+    con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], views: Iterable[str] | None = None,
+    as_of: dt.datetime | None = None,
+) -> None:  # fmt: skip
+    """Make the raw views over `sources`, the macros, and `views` (default: all) with what they read, in `con`.
+
+    `as_of` is the instant that "overdue" and the like are of, default now.
+    """
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
     for source in sources.values():
         con.execute(raw_view(source))
+    con.execute(region_names())
     define_macros(con)
+    define_as_of(con, as_of or dt.datetime.now(SHANGHAI))
+    wanted = None if views is None else needed(views)
     for name in view_names():
-        con.execute(view_sql(name))
-        if name == "hazard_events":
-            define_facts(con)
+        if wanted is None or name in wanted:
+            con.execute(f"CREATE OR REPLACE VIEW {name} AS {query_of(name)}")
+            if name == "hazard_events":
+                define_facts(con)
 
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
-    """The macros for times of sql/macros.sql."""
+    """The macros for times and for histories of registry records, of sql/macros.sql."""
     con.execute((SQL / "macros.sql").read_text("utf-8"))
 
 
 def define_facts(con: duckdb.DuckDBPyConnection) -> None:
     """The table macro `hazards_as_of(as_of, known_as_of)`; `hazard_events` must be there."""
     con.execute((SQL / "kpis" / "_facts.sql").read_text("utf-8"))
+
+
+def define_as_of(con: duckdb.DuckDBPyConnection, as_of: dt.datetime) -> None:
+    """The relation `raw.as_of` of one row: the instant the current states are of."""
+    con.execute(f"CREATE OR REPLACE VIEW raw.as_of AS SELECT TIMESTAMPTZ {quoted(as_of.isoformat())} AS as_of")
+
+
+def region_names() -> str:
+    """The statement that makes `raw.region_names`: the names of the reference list by code (GB/T 2260)."""
+    file = quoted(str(SQL / "reference" / "region_names.csv"))
+    return f"CREATE OR REPLACE VIEW raw.region_names AS FROM read_csv({file}, header = true, all_varchar = true)"
 
 
 def raw_view(source: Source) -> str:
@@ -101,15 +128,55 @@ def quoted(text: str) -> str:
 
 
 @cache
-def view_names() -> tuple[str, ...]:
-    """The views of sql/views, each after those it reads."""
-    names = {file.stem for file in (SQL / "views").glob("*.sql")}
-    words = {name: set(re.findall(r"(?<![.\w'])\w+", view_sql(name))) for name in names}
-    macro = {"hazard_events"}
-    reads = {name: words[name] & names | (macro if "hazards_as_of" in words[name] else set()) for name in names}
-    return tuple(TopologicalSorter({name: sorted(reads[name] - {name}) for name in sorted(names)}).static_order())
+def view_files() -> dict[str, Path]:
+    """Name → file of every view; a name stands once in all layers."""
+    found: dict[str, Path] = {}
+    for layer in LAYERS:
+        for file in sorted((SQL / layer).glob("*.sql")):
+            if file.stem in found:
+                raise ValueError(f"{file} and {found[file.stem]} make the same view")
+            found[file.stem] = file
+    return found
 
 
 @cache
-def view_sql(name: str) -> str:
-    return (SQL / "views" / f"{name}.sql").read_text("utf-8")
+def view_names() -> tuple[str, ...]:
+    """All views, each after those it reads."""
+    return tuple(TopologicalSorter({name: sorted(reads(name)) for name in sorted(view_files())}).static_order())
+
+
+@cache
+def reads(name: str) -> frozenset[str]:
+    """The views that the query of `name` reads itself."""
+    return frozenset(_relations(name) & set(view_files()))
+
+
+@cache
+def raw_reads(name: str) -> frozenset[str]:
+    """The lake tables (and `as_of`) that the query of `name` reads itself."""
+    return frozenset(word.removeprefix("raw.") for word in _relations(name) if word.startswith("raw."))
+
+
+def needed(names: Iterable[str]) -> frozenset[str]:
+    """`names` and all views they read, directly or not."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += reads(name)
+    return frozenset(found)
+
+
+@cache
+def query_of(name: str) -> str:
+    """The SELECT of a view."""
+    return view_files()[name].read_text("utf-8")
+
+
+def _relations(name: str) -> set[str]:
+    text = _ASIDE.sub(lambda aside: aside[0] if aside[0].startswith("'raw.") else "", query_of(name))
+    found = {word for first, more in _READ.findall(text) for word in (first, *re.findall(r"\w+", more))}
+    found |= set(re.findall(r"registry_versions\('(raw\.\w+)'\)", text))
+    return found | ({"hazard_events"} if "hazards_as_of(" in text else set())

@@ -17,3 +17,25 @@ CREATE OR REPLACE MACRO instant(text) AS
 -- The due day of JSON text: a bare date is that day, an instant the Shanghai day it lies on.
 CREATE OR REPLACE MACRO due_day(text) AS
     CASE WHEN length(text) = 10 THEN TRY_CAST(text AS DATE) ELSE shanghai_day(TRY_CAST(text AS TIMESTAMPTZ)) END;
+
+-- The history of registry records: one row per key and content, with the span it held. When a record was received is
+-- not content. The first version holds since ever: the registry tells of no earlier day, and facts may be older than it.
+-- A record taken out of the registry ends its last version.
+CREATE OR REPLACE MACRO registry_versions(source) AS TABLE
+SELECT
+    key,
+    key || '@' || row_number() OVER (PARTITION BY key ORDER BY kafka_at, "offset") AS version_key,
+    value,
+    kafka_at AS recorded_at,
+    CASE WHEN lag(key) OVER ordered IS NULL THEN TIMESTAMPTZ '1900-01-01 00:00:00+08' ELSE kafka_at END AS valid_from,
+    coalesce(lead(kafka_at) OVER ordered, TIMESTAMPTZ '9999-12-31 00:00:00+08') AS valid_to,
+    lead(key) OVER ordered IS NULL AS is_current
+FROM (
+    SELECT * FROM (
+        SELECT key, value, kafka_at, "offset",
+            json_merge_patch(value::JSON, '{"received_at": null, "definition_at": null}')::VARCHAR AS content
+        FROM query_table(source) WHERE key IS NOT NULL
+    )
+    QUALIFY content IS DISTINCT FROM lag(content) OVER (PARTITION BY key ORDER BY kafka_at, "offset")
+)
+WINDOW ordered AS (PARTITION BY key ORDER BY kafka_at, "offset");

@@ -59,7 +59,11 @@ life AS (
         last(data ORDER BY nth) FILTER (kind = 'plan_approved') AS plan,
         last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'extension_requested') AS extension_reason,
         max(occurred_at) FILTER (kind = 'hazard_reopened') AS reopened_at,
-        last(kind ORDER BY nth) AS last_kind,
+        last(kind ORDER BY nth) FILTER (kind IN (
+            'hazard_registered', 'hazard_suspected', 'hazard_judged', 'plan_approved', 'rectification_started',
+            'rectification_done', 'acceptance_passed', 'acceptance_failed', 'hazard_closed', 'hazard_reopened',
+            'hazard_voided', 'hazard_merged', 'hazard_downgraded'
+        )) AS last_kind,
         max(occurred_at) AS changed_at,
         max(cycle) AS cycle,
         count(*) AS events

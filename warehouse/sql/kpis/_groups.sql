@@ -13,7 +13,8 @@ SELECT
             'site_id': coalesce(site_id, ''),
             'department_id': coalesce(department_id, ''),
             'source': coalesce(source, ''),
-            'scope': coalesce(scope, '')
+            'scope': coalesce(scope, ''),
+            'hazard_id': hazard_id
         })[name])
     } AS grp,
     facts_at.*

@@ -1,0 +1,2 @@
+SELECT * FROM raw.hazard_events
+QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY recorded_at, kafka_at, "partition", "offset") = 1

@@ -1,0 +1,1 @@
+SELECT * FROM raw.kpi_values
