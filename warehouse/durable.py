@@ -20,6 +20,9 @@ _STATS = frozenset(
 )
 
 
+ROW_GROUP = 122_880  # what DuckDB reads at once; smaller groups are skipped more finely
+
+
 class SchemaBreak(ValueError):
     """Rows or an existing table do not fit the table's schema; names the column and both types."""
 
@@ -100,6 +103,22 @@ def landing_options(rows: pa.Table) -> dict[str, Any]:
     return {
         "use_dictionary": [name for name in rows.column_names if name not in plain and name not in packed],
         "write_statistics": sized, "column_encoding": packed or None,
+    }  # fmt: skip
+
+
+def clustered_options(rows: pa.Table) -> dict[str, Any]:
+    """Parquet options for files that are kept: sorted by site, sensor and time, read many times.
+
+    Times and offsets go up by the same step within a sensor, which delta encoding keeps in a fifteenth of the bytes
+    (measured). Bounds of texts that the order does not follow skip nothing and cost most.
+    """
+    stepped = {"offset", "row", "kafka_at", "occurred_at", "received_at"} & set(rows.column_names)
+    plain = {"partition", "quality"}
+    unordered = {"frame_id", "raw_file", "raw_sha256"}
+    return {
+        "use_dictionary": [name for name in rows.column_names if name not in stepped | plain],
+        "write_statistics": [name for name in rows.column_names if name not in unordered],
+        "column_encoding": dict.fromkeys(sorted(stepped), "DELTA_BINARY_PACKED"), "row_group_size": ROW_GROUP,
     }  # fmt: skip
 
 

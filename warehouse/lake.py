@@ -7,6 +7,7 @@ A lake is a folder, or `s3://bucket/prefix`. On a local disk files and commits a
 delta-rs syncs nothing; on S3 an acknowledged object is durable, and delta-rs commits (warehouse/remote.py).
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -151,10 +152,15 @@ class LakeTable(ABC):
             self._widen(wanted)
             self.look()
 
-    def compact(self, *, target_bytes: int = upkeep.TARGET_BYTES, min_files: int = 4) -> upkeep.Compacted:
-        """Merge small files, each partition for itself; safe beside readers, writers and other compactions."""
+    def compact(
+        self, *, target_bytes: int = upkeep.TARGET_BYTES, min_files: int = 4, closed_before: dt.date | None = None
+    ) -> upkeep.Compacted:
+        """Merge small files, each partition for itself; safe beside readers, writers and other compactions.
+
+        Days before `closed_before` are merged to the end. Memory: that of at most upkeep.ROWS_AT_ONCE rows, twice.
+        """
         done = upkeep.Compacted()
-        for group in upkeep.groups(self.delta(), target_bytes, min_files):
+        for group in upkeep.groups(self.delta(), target_bytes, min_files, closed_before):
             used, merged = upkeep.merge(self, group)
             if merged and self.replace(used, [merged]):
                 done = done.plus(len(used), sum(file.size for file in used), [merged])

@@ -5,6 +5,7 @@ The address of the storage, keys and region come from the usual AWS_* variables 
 (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION; AWS_ALLOW_HTTP=true for plain http).
 """
 
+import datetime as dt
 import os
 import uuid
 from collections.abc import Iterable, Mapping
@@ -158,18 +159,25 @@ class RemoteTable(LakeTable):
             self._delta.delete(f"{column} = '{value}'")
         self.look()
 
-    def compact(self, *, target_bytes: int = upkeep.TARGET_BYTES, min_files: int = 4) -> upkeep.Compacted:
-        table = self.delta()
-        if not any(True for _ in upkeep.groups(table, target_bytes, min_files)):
-            return upkeep.Compacted()
-        by = upkeep.CLUSTER_BY.get(self.name)
-        done = table.optimize.z_order(by, target_size=target_bytes) if by else table.optimize.compact(
-            target_size=target_bytes
-        )  # fmt: skip
+    def compact(
+        self, *, target_bytes: int = upkeep.TARGET_BYTES, min_files: int = 4, closed_before: dt.date | None = None
+    ) -> upkeep.Compacted:
+        """delta-rs merges; days before `closed_before` are clustered as well."""
+        done, by = upkeep.Compacted(), upkeep.CLUSTER_BY.get(self.name)
+        worth = upkeep.groups(self.delta(), target_bytes, min_files, closed_before)
+        for partition in dict.fromkeys(group[0].partition for group in worth):
+            where = [(column, "=", value) for column, value in partition] or None
+            closed = closed_before and all(dt.date.fromisoformat(value) < closed_before for _, value in partition)
+            if by and closed:
+                found = self._delta.optimize.z_order(by, partition_filters=where, target_size=target_bytes)
+            else:
+                found = self._delta.optimize.compact(partition_filters=where, target_size=target_bytes)
+            done = upkeep.Compacted(
+                done.files_before + found["numFilesRemoved"], done.files_after + found["numFilesAdded"],
+                done.bytes_before + _total(found["filesRemoved"]), done.bytes_after + _total(found["filesAdded"]),
+            )  # fmt: skip
         self.look()
-        return upkeep.Compacted(
-            done["numFilesRemoved"], done["numFilesAdded"], _total(done["filesRemoved"]), _total(done["filesAdded"])
-        )
+        return done
 
     def _checkpoint_quietly(self) -> None:
         with suppress(DeltaError, OSError):

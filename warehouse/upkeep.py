@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from schemas.times import to_us
 from warehouse.deltalog import Action, now_ms
-from warehouse.durable import fit
+from warehouse.durable import ROW_GROUP, clustered_options, fit
 
 if TYPE_CHECKING:
     from warehouse.lake import LakeTable
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("qingling.lake")
 
 TARGET_BYTES = 64 << 20
-_ROWS_AT_ONCE = 3_000_000  # bounds the memory of one merge
-ROW_GROUP = 122_880  # what DuckDB reads at once; smaller groups are skipped more finely
+ROWS_AT_ONCE = 3_000_000  # bounds the memory of one merge
 # One sensor's readings of a day lie together, so a reader skips the rest of the file.
 CLUSTER_BY = {"readings": ["site_id", "sensor_id", "occurred_at"]}
 
@@ -79,21 +79,27 @@ def _ms(value: dt.datetime | int) -> int:
     return to_us(value if value.tzinfo else value.replace(tzinfo=dt.UTC)) // 1000
 
 
-def groups(table: DeltaTable, target_bytes: int, min_files: int) -> Iterator[list[File]]:
+def groups(
+    table: DeltaTable, target_bytes: int, min_files: int, closed_before: dt.date | None = None
+) -> Iterator[list[File]]:
     """Files worth merging, oldest first: of one partition, together at most `target_bytes`, at least `min_files`.
 
-    A file larger than all the others of its group together stays out: it would be written again for little.
+    A file larger than all the others of its group together stays out: it would be written again for little. Of a day
+    before `closed_before` two files are enough, and a tenth of the largest is: little more will come.
     """
     by_partition: dict[tuple[tuple[str, str], ...], list[File]] = {}
     for file in sorted(active(table), key=lambda file: (file.modified_ms, file.path)):
-        if file.size < target_bytes // 2:
+        if file.size < target_bytes // 2 and file.rows <= ROWS_AT_ONCE // 2:
             by_partition.setdefault(file.partition, []).append(file)
-    for files in by_partition.values():
+    for partition, files in by_partition.items():
+        day = dict(partition).get("day")
+        closed = closed_before is not None and day is not None and dt.date.fromisoformat(day) < closed_before
         for group in _filled(files, target_bytes):
             largest = max(group, key=lambda file: file.size)
-            if len(group) > 2 and largest.size > sum(file.size for file in group) - largest.size:
+            others = sum(file.size for file in group) - largest.size
+            if len(group) > 2 and largest.size > others * (10 if closed else 1):
                 group.remove(largest)
-            if len(group) >= min_files:
+            if len(group) >= (2 if closed else min_files):
                 yield group
 
 
@@ -102,7 +108,7 @@ def _filled(files: list[File], target_bytes: int) -> Iterator[list[File]]:
     for file in files:
         full = (
             sum(f.size for f in group) + file.size > target_bytes
-            or sum(f.rows for f in group) + file.rows > _ROWS_AT_ONCE
+            or sum(f.rows for f in group) + file.rows > ROWS_AT_ONCE
         )
         if group and full:
             yield group
@@ -133,11 +139,14 @@ def merge(table: "LakeTable", group: list[File]) -> tuple[list[File], Action | N
             used.append(file)
     if len(used) < 2:
         return [], None
-    fitted = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, table.name) for part in parts]
-    rows = pa.concat_tables([_encoded(part, texts) for part in fitted]).unify_dictionaries().combine_chunks()
+    parts = [fit(part.select([c for c in plain.names if c in part.column_names]), plain, table.name) for part in parts]
+    rows = pa.concat_tables([_encoded(part, texts) for part in parts]).unify_dictionaries().combine_chunks()
+    parts.clear()
+    options: dict[str, Any] = {"row_group_size": ROW_GROUP}
     if by:
         rows = _clustered(rows, by)
-    return used, table.write(rows, dict(group[0].partition), data_change=False, row_group_size=ROW_GROUP)
+        options = clustered_options(rows)
+    return used, table.write(rows, dict(group[0].partition), data_change=False, **options)
 
 
 def say_broken(name: str, path: str, error: Exception) -> None:
@@ -157,16 +166,32 @@ def _encoded(part: pa.Table, texts: list[str]) -> pa.Table:
 
 
 def _clustered(rows: pa.Table, by: list[str]) -> pa.Table:
-    keys: dict[str, pa.ChunkedArray] = {}
-    for column in by:
-        values = rows.column(column)
-        if pa.types.is_dictionary(values.type):
-            chunk = values.combine_chunks()
-            chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
-            rank = pa.compute.rank(chunk.dictionary, tiebreaker="dense")
-            values = rank.take(chunk.indices)
-        keys[column] = values
-    return rows.take(pa.compute.sort_indices(pa.table(keys), sort_keys=[(column, "ascending") for column in by]))
+    """`rows` in the order of `by`: dictionary-encoded texts, then a time.
+
+    Rows come nearly in the order of time, so a stable sort by the texts' codes alone is enough most of the time, and of
+    16-bit codes it is a radix sort: 20 times faster than comparing.
+    """
+    *texts, moment = by
+    codes, count = np.zeros(rows.num_rows, "int64"), 1
+    for column in texts:
+        chunk = rows.column(column).combine_chunks()
+        chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+        rank = pa.compute.rank(chunk.dictionary, tiebreaker="dense").to_numpy() - 1
+        size = len(chunk.dictionary)
+        codes = codes * size + rank[chunk.indices.to_numpy()].astype("int64")
+        count *= size
+    if 1 << 16 < count < 1 << 26:  # of all pairs of site and sensor few occur
+        present = np.zeros(count, bool)
+        present[codes] = True
+        dense = np.cumsum(present) - 1
+        codes, count = dense[codes], int(dense[-1]) + 1
+    codes = codes.astype("uint16") if count <= 1 << 16 else codes
+    order = np.argsort(codes, kind="stable")
+    times = rows.column(moment).combine_chunks().cast(pa.int64()).to_numpy()
+    codes, sorted_times = codes[order], times[order]
+    if ((sorted_times[1:] < sorted_times[:-1]) & (codes[1:] == codes[:-1])).any():
+        order = order[np.lexsort((sorted_times, codes))]
+    return rows.take(pa.array(order))
 
 
 def remove_action(file: File, data_change: bool) -> Action:
