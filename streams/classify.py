@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from schemas.criteria import Catalogue, Clause, concerns
+from schemas.criteria import Catalogue, Clause
 from schemas.hazards import Evidence
 from schemas.ids import evidence_id
 from schemas.registry import Place, Sensor, Site
@@ -19,6 +19,7 @@ from streams.ends import gone, unnamed_end
 from streams.findings import FindingJudge
 from streams.judgement import Judgement, verdict_by_rule
 from streams.signals import SITE_WIDE, SiteSignals
+from streams.siterules import SiteRule, site_rules
 from streams.spans import Change, Watch
 from streams.watching import Watching
 from streams.why import cited, explained, named
@@ -72,14 +73,11 @@ class SiteCriteria:
         self.catalogue = catalogue
         self._signals = SiteSignals(self.site, places, sensors, vocabulary())
         self._signals.restore(memory)
-        watches = list(_watches(self._signals, catalogue, self.site.industry))
-        # what was open under a clause, place or sensor that is no longer there: it ends with the next reading
-        self._orphans: dict[str, dict[str, Any]] = dict(memory.get("watches", {}))
-        for watch in watches:
-            if held := self._orphans.pop(watch.key, None):
-                watch.restore(held)
         self._binding: dict[int, frozenset[str]] = {}
-        self._watching = Watching(self._signals, watches, self._in_force)
+        rules = site_rules(self._signals, catalogue, self.site.industry)
+        # what was open under a clause, place or sensor that is no longer there ends with the next reading: `_orphans`
+        self._watching = Watching(self._signals, rules, self._in_force, memory.get("watches", {}))
+        self._orphans = self._watching.unknown
         self._findings = FindingJudge(self.site, places, catalogue)
 
     # ---- readings
@@ -103,7 +101,7 @@ class SiteCriteria:
             if clause is None:
                 yield from unnamed_end(self._signals, clause_id, place_id, held, at_us, self.catalogue.version)
                 continue
-            watch = Watch(clause, place_id, SITE_WIDE, self._signals, ())
+            watch = Watch(SiteRule(clause, 0, self._signals), place_id, SITE_WIDE, ())
             watch.restore(held)
             for change in watch.look(at_us, in_force=False):
                 judgement = self._judged(watch, change)
@@ -114,8 +112,8 @@ class SiteCriteria:
         day = (at_us + SHANGHAI_US) // DAY_US
         if day not in self._binding:
             date = shanghai_day(from_us(at_us))
-            clauses = {watch.clause.id: watch.clause for watch in self._watching.watches}
-            self._binding[day] = frozenset(key for key, each in clauses.items() if self.catalogue.binds(each, date))
+            clauses = [rule.clause for rule in self._watching.rules]
+            self._binding[day] = frozenset(each.id for each in clauses if self.catalogue.binds(each, date))
         begins = day * DAY_US - SHANGHAI_US
         return self._binding[day], begins, begins + DAY_US - 1
 
@@ -147,23 +145,6 @@ class SiteCriteria:
     def on_finding(self, item: Found) -> list[Judgement]:
         """Judgements of what an inspector wrote: by explicit reference, then facts, then text."""
         return self._findings.judge(item)
-
-
-def _watches(signals: SiteSignals, catalogue: Catalogue, industry: str) -> Iterator[Watch]:
-    """One watch per clause with a trigger and place with sensors for it, in catalogue order."""
-    wanted = set(vocabulary().industry_ids(industry)) or None
-    for clause in catalogue.clauses.values():
-        if not clause.triggers or not concerns(clause.industry, wanted, True):
-            continue
-        at_place: dict[str, list[int]] = {}
-        for i, sensor in enumerate(signals.sensors):
-            if clause.reads_at(signals.places[sensor.place_id].kind):
-                at_place.setdefault(sensor.place_id, []).append(i)
-        for place_id, sensors in sorted(at_place.items()):
-            watch = Watch(clause, place_id, int(signals.area[sensors[0]]), signals, ())
-            watch.sensors = tuple(i for i in sensors if any(True for _ in watch.triggers_of(i)))
-            if watch.sensors:
-                yield watch
 
 
 def _why(clause: Clause, catalogue: Catalogue, change: Change) -> tuple[str, str]:

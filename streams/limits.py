@@ -7,6 +7,7 @@ marked (a row may cross a limit, or an alarm of the sensor is under way) and all
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -43,15 +44,20 @@ class Threshold:
 
     @classmethod
     def of(cls, rule: AlarmRule, resolution: float) -> "Threshold":
-        step, limit, deadband = Decimal(repr(resolution)), Decimal(repr(rule.limit)), Decimal(repr(rule.deadband))
-        if rule.direction is Direction.HIGH:
-            return cls(1, _steps(limit / step, ROUND_CEILING), _steps((limit - deadband) / step, ROUND_CEILING))
-        return cls(-1, -_steps(limit / step, ROUND_FLOOR), -_steps((limit + deadband) / step, ROUND_FLOOR))
+        return _threshold(rule.direction, rule.limit, rule.deadband, resolution)
 
     def mark(self, resolution: float) -> float:
         """A value in the sensor's unit, a little inside the limit: no value beyond the limit lies inside the mark."""
         edge = (self.beyond - 0.5) * resolution
         return self.sign * (edge - 1e-5 * resolution - 1e-12 * abs(edge))
+
+
+@lru_cache(maxsize=4096)  # sensors of a kind have the same limits
+def _threshold(direction: Direction, high_or_low: float, width: float, resolution: float) -> Threshold:
+    step, limit, deadband = Decimal(repr(resolution)), Decimal(repr(high_or_low)), Decimal(repr(width))
+    if direction is Direction.HIGH:
+        return Threshold(1, _steps(limit / step, ROUND_CEILING), _steps((limit - deadband) / step, ROUND_CEILING))
+    return Threshold(-1, -_steps(limit / step, ROUND_FLOOR), -_steps((limit + deadband) / step, ROUND_FLOOR))
 
 
 def _steps(quotient: Decimal, rounding: str) -> float:

@@ -74,7 +74,9 @@ class SiteSignals:
         self._dictionary: tuple[pa.Array, Ints] | None = None
         self._at_place: dict[tuple[str, str], list[int]] = {}
         self._in_area: dict[tuple[int, str], list[int]] = {}
+        self._of_place: dict[str, list[int]] = {}
         for i, sensor in enumerate(self.sensors):
+            self._of_place.setdefault(sensor.place_id, []).append(i)
             self._at_place.setdefault((sensor.place_id, sensor.signal), []).append(i)
             self._in_area.setdefault((int(self.area[i]), sensor.signal), []).append(i)
 
@@ -197,6 +199,10 @@ class SiteSignals:
         return frozenset(
             i for name in names for number in (area, SITE_WIDE) for i in self._in_area.get((number, name), ())
         )
+
+    def at_place(self, place_id: str) -> list[int]:
+        """The sensors of a place, ascending."""
+        return self._of_place.get(place_id, [])
 
     def registered(self, signal: str, place_id: str) -> Known | None:
         """What the registry says of `signal` at a place, or of the site."""

@@ -4,21 +4,20 @@ A watch is looked at only while it is `active`, and then only when a reading of 
 time alone may change what it says (`steady_us`); streams/watching.py sees to that.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from schemas.clauses import Clause
-from schemas.conditions import All, AnyOf, Compare, CountOf, HeldFor, LookUp, Lost, Not, PlaceIs, nodes, signals_of
-from streams.criteria import OPERATORS, Outcome, Seen, evaluate, timers_of
+from schemas.conditions import HeldFor, LookUp
+from streams.criteria import OPERATORS, Outcome, Seen, evaluate
 from streams.signals import SiteSignals
+from streams.siterules import SiteRule
 
 MAJOR, UNDECIDED = "major", "undecided"
 NEVER, ALWAYS = -(1 << 62), 1 << 62
-# words whose answer changes only with readings of their signals, with staleness and with timers
-_STILL = (All, AnyOf, Compare, CountOf, HeldFor, Lost, Not, PlaceIs)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class _SensorFacts:
         return self.watch.signals.limit(lookup, self.sensor)
 
     def held_s(self, node: HeldFor, now: bool | None) -> float | None:
-        key = (self.sensor, self.watch.timers.index(node))
+        key = (self.sensor, self.watch.rule.timers.index(node))
         if now is False:
             self.watch.since.pop(key, None)
         elif now is True:
@@ -84,55 +83,39 @@ class _SensorFacts:
         return None if since is None else (self.at_us - since) / 1_000_000
 
 
-@dataclass
+@dataclass(slots=True)
 class Watch:
     """One clause at one place: its trigger sensors, its open span, its running timers.
 
     `on`: the sensors whose own latest reading triggers, whether or not it has become stale since.
     """
 
-    clause: Clause
+    rule: SiteRule
     place_id: str
     area: int
-    signals: SiteSignals
     sensors: tuple[int, ...]
     span: Span | None = None
     since: dict[tuple[int, int], int] = field(default_factory=dict)  # (sensor, timer) -> true since, us
     on: set[int] = field(default_factory=set)
-    _tests: dict[int, list[tuple[Callable[[Any, Any], bool], Any]]] = field(default_factory=dict, repr=False)
 
-    def __post_init__(self) -> None:
-        condition = self.clause.condition
-        self.timers = list(timers_of(condition)) if condition else []
-        # a word this module does not know may do anything at any time
-        self.still = condition is None or all(isinstance(node, _STILL) for node in nodes(condition))
+    @property
+    def clause(self) -> Clause:
+        return self.rule.clause
+
+    @property
+    def signals(self) -> SiteSignals:
+        return self.rule.signals
 
     @property
     def key(self) -> str:
         return f"{self.clause.id}|{self.place_id}"
-
-    def triggers_of(self, i: int) -> Iterator[tuple[Compare, float | bool | str | tuple[Any, ...] | None]]:
-        """The comparisons that sensor i may trigger, each with its limit here; None: the limit is not known."""
-        sensor = self.signals.sensors[i]
-        for trigger in self.clause.triggers_at(self.signals.places[sensor.place_id].kind):
-            if trigger.q != sensor.signal:
-                continue
-            if isinstance(trigger.v, LookUp):
-                known, limit = self.signals.limit(trigger.v, i)
-                if (known and limit is None) or (not known and trigger.v.by_place):
-                    continue  # the table has no such limit for this kind of place
-                yield trigger, None if limit is None else round(limit * trigger.v.times, 9)
-            else:
-                yield trigger, trigger.v
 
     def triggered(self, i: int, at_us: int) -> bool | None:
         """Whether a trigger holds at sensor i; None if its reading is missing. An unknown limit counts as passed."""
         value = self.signals.known(i, at_us)
         if value is None:
             return None
-        if i not in self._tests:
-            self._tests[i] = [(OPERATORS[trigger.op], limit) for trigger, limit in self.triggers_of(i)]
-        return any(limit is None or holds(value, limit) for holds, limit in self._tests[i])
+        return any(limit is None or OPERATORS[each.op](value, limit) for each, limit in self.rule.triggers_of(i))
 
     def note(self, i: int) -> None:
         """Take what the latest reading of trigger sensor i says."""
@@ -154,21 +137,18 @@ class Watch:
 
     def joined_sensors(self) -> frozenset[int]:
         """The sensors that the rule may read beside the trigger sensor itself: those of its signals in its area."""
-        signals, condition = self.signals, self.clause.condition
-        own = {signals.sensors[i].signal for i in self.sensors}
-        names = signals_of(condition) if condition else frozenset[str]()
-        lost = {node.q for node in nodes(condition) if isinstance(node, Lost)} if condition else set()
-        names |= {proof for name in names for proof in signals.words.proofs.get(name, ())}
-        if len(own) == 1 and not own & lost:
+        own = {self.signals.sensors[i].signal for i in self.sensors}
+        names, even_own = self.rule.joined
+        if len(own) == 1 and not own & even_own:
             names -= own  # a trigger sensor sees its own signal in itself alone
-        return signals.of_area(self.area, names)
+        return self.signals.of_area(self.area, names)
 
     def steady_us(self, at_us: int, depends: "np.ndarray[Any, np.dtype[np.int64]]") -> tuple[int, int]:
         """(lo, hi]: between these times a look, with no new reading of `depends`, says what it said at `at_us`.
 
         Time alone makes readings stale and lets timers run out. Conservative by a microsecond for timers.
         """
-        if not self.still:
+        if not self.rule.still:
             return ALWAYS, NEVER
         signals = self.signals
         known = depends[~np.isnan(signals.value[depends])]
@@ -176,7 +156,7 @@ class Watch:
         lo = int(due[due < at_us].max(initial=NEVER))
         hi = int(due[due >= at_us].min(initial=ALWAYS))
         for (_, timer), since in self.since.items():
-            ends = since + int(self.timers[timer].seconds * 1_000_000)
+            ends = since + int(self.rule.timers[timer].seconds * 1_000_000)
             if at_us < ends:
                 hi = min(hi, ends - 1)
             else:
@@ -237,7 +217,7 @@ class Watch:
         return span
 
     def _beyond(self, i: int, value: float, peak: float) -> bool:
-        low = any(trigger.op in ("<", "<=") for trigger, _ in self.triggers_of(i))
+        low = any(trigger.op in ("<", "<=") for trigger, _ in self.rule.triggers_of(i))
         return value < peak if low else value > peak
 
     def _doubt(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
@@ -276,5 +256,5 @@ class Watch:
             self.span = Span(**{**held, **lists})
         for sensor_id, timer, us in memory["since"]:
             i = self.signals.index.get(sensor_id)
-            if i in self.sensors and timer < len(self.timers):
+            if i in self.sensors and timer < len(self.rule.timers):
                 self.since[i, timer] = us

@@ -5,58 +5,109 @@ of its area would say something else at its time without any new reading. Everyt
 tests/every_reading.py looks at everything and must find the same.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.conditions import Compare
 from streams.signals import SITE_WIDE, Ints, Readings, SiteSignals
+from streams.siterules import Limit, SiteRule
 from streams.spans import ALWAYS, NEVER, Change, Watch
 
 Binding = Callable[[int], tuple[frozenset[str], int, int]]
+Key = tuple[int, str]  # order of the rule, place
 Floats = npt.NDArray[np.float64]
 _NONE: frozenset[int] = frozenset()
 
 
 class Watching:
-    """The watches of one site. `binding(at_us)`: the clauses in force then, and the first and last us of that day."""
+    """The watches of one site, made when something first concerns them.
 
-    def __init__(self, signals: SiteSignals, watches: Sequence[Watch], binding: Binding) -> None:
-        self._signals, self.watches, self._binding = signals, watches, binding
-        self._high, self._low = _prefilter(signals, watches)
-        self._of_sensor: dict[int, list[int]] = {}
-        for number, watch in enumerate(watches):
-            for i in watch.sensors:
-                self._of_sensor.setdefault(i, []).append(number)
+    `binding(at_us)`: the clauses in force then, and the first and last us of that day. `held`: what watches remembered,
+    by their key; what belongs to no rule, place or sensor any more is left in `unknown`.
+    """
+
+    def __init__(
+        self, signals: SiteSignals, rules: Sequence[SiteRule], binding: Binding, held: Mapping[str, dict[str, Any]]
+    ) -> None:
+        self._signals, self.rules, self._binding = signals, rules, binding
+        self._by_signal: dict[str, list[SiteRule]] = {}
+        for rule in rules:
+            for signal in sorted({trigger.q for trigger in rule.clause.triggers}):
+                self._by_signal.setdefault(signal, []).append(rule)
+        self._high, self._low = self._prefilter()
+        self._watches: dict[Key, Watch] = {}
+        self._of_sensor: dict[int, list[Watch]] = {}
         areas = len(signals.area_numbers)
-        self._active: list[set[int]] = [set() for _ in range(areas)]
-        self._any_active = 0
-        self._joined: dict[int, frozenset[int]] = {}
-        self._depends: dict[int, frozenset[int]] = {}  # by active watch
-        self._steady: dict[int, tuple[int, int]] = {}
+        self._active: list[set[Key]] = [set() for _ in range(areas)]
+        self._joined: dict[Key, frozenset[int]] = {}
+        self._depends: dict[Key, frozenset[int]] = {}  # by active watch
+        self._steady: dict[Key, tuple[int, int]] = {}
         self._count = np.zeros(len(signals.sensors), "int32")  # of active watches that depend on the sensor
         # by area: times above lo and up to hi are steady for all its active watches
         self._lo, self._hi = np.full(areas, NEVER), np.full(areas, ALWAYS)
-        held = signals.last_us >= 0
-        for i in np.flatnonzero(held & ((signals.value >= self._high) | (signals.value <= self._low))).tolist():
-            for number in self._of_sensor.get(i, ()):
-                watches[number].note(i)
-        for number, watch in enumerate(watches):
+        self.unknown = self._restore(held)
+        heard = signals.last_us >= 0
+        for i in np.flatnonzero(heard & ((signals.value >= self._high) | (signals.value <= self._low))).tolist():
+            for watch in self._watches_at(i):
+                watch.note(i)
+        for key, watch in self._watches.items():
             if watch.active:
-                self._settle(number, None)
+                self._settle(key, None)
         for area in range(areas):
             self._bound(area)
 
+    def _restore(self, held: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        by_clause = {rule.clause.id: rule for rule in self.rules}
+        unknown = {}
+        for key, memory in held.items():
+            clause_id, _, place_id = key.partition("|")
+            rule = by_clause.get(clause_id)
+            watch = self._watch(rule, place_id) if rule else None
+            if watch is None:
+                unknown[key] = memory
+            else:
+                watch.restore(memory)
+        return unknown
+
+    def _watch(self, rule: SiteRule, place_id: str) -> Watch | None:
+        """The watch of `rule` at a place; None if no sensor there can trigger it."""
+        key = rule.order, place_id
+        if key not in self._watches:
+            sensors = tuple(i for i in self._signals.at_place(place_id) if rule.triggers_of(i))
+            if not sensors:
+                return None
+            self._watches[key] = Watch(rule, place_id, int(self._signals.area[sensors[0]]), sensors)
+        return self._watches[key]
+
+    def _watches_at(self, i: int) -> list[Watch]:
+        """The watches that sensor i may trigger."""
+        if i not in self._of_sensor:
+            sensor = self._signals.sensors[i]
+            rules = (rule for rule in self._by_signal.get(sensor.signal, ()) if rule.triggers_of(i))
+            found = [self._watch(rule, sensor.place_id) for rule in rules]
+            self._of_sensor[i] = [watch for watch in found if watch is not None]
+        return self._of_sensor[i]
+
+    def every(self) -> Iterator[Watch]:
+        """Every watch there can be, in catalogue order and that of the places' ids."""
+        for rule in self.rules:
+            for place_id in sorted(self._signals.places):
+                if watch := self._watch(rule, place_id):
+                    yield watch
+
     def active(self) -> Iterator[Watch]:
         """In catalogue order."""
-        for number in sorted(self._depends):
-            yield self.watches[number]
+        for key in sorted(self._depends):
+            yield self._watches[key]
 
     def absorb(self, read: Readings) -> Iterator[tuple[Watch, Change]]:
         """Take the readings; what they change, in order of time. `read` is not empty and in time order."""
         sensors, us = read.sensors, read.us
         crossing = (read.values >= self._high[sensors]) | (read.values <= self._low[sensors])
-        if not self._any_active and not crossing.any():
+        if not self._depends and not crossing.any():
             self._signals.take(read)
             return
         areas = self._signals.area[sensors]
@@ -92,11 +143,10 @@ class Watching:
         at_us = int(part.us[0])
         moved = crossing | (self._count[part.sensors] > 0)
         for i in part.sensors[moved].tolist():
-            for number in self._of_sensor.get(i, ()):
-                watch = self.watches[number]
+            for watch in self._watches_at(i):
                 watch.note(i)
                 if watch.active:
-                    self._active[watch.area].add(number)
+                    self._active[watch.area].add((watch.rule.order, watch.place_id))
         concerned = set(areas[moved | (at_us > self._hi[areas]) | (at_us <= self._lo[areas])].tolist())
         site_wide = areas == SITE_WIDE
         if site_wide.any():
@@ -107,37 +157,36 @@ class Watching:
         binding, day_begins, day_ends = self._binding(at_us)
         grown = False
         for area in sorted(concerned):
-            for number in sorted(self._active[area]):
-                watch = self.watches[number]
+            for key in sorted(self._active[area]):
+                watch = self._watches[key]
                 for change in watch.look(at_us, watch.clause.id in binding):
                     yield watch, change
-                grown |= self._settle(number, at_us, day_begins, day_ends)
+                grown |= self._settle(key, at_us, day_begins, day_ends)
             lo, hi = self._lo[area], self._hi[area]
             self._bound(area)
             grown |= bool(self._lo[area] > lo or self._hi[area] < hi)
         return grown
 
-    def _settle(self, number: int, at_us: int | None, day_begins: int = 0, day_ends: int = 0) -> bool:
+    def _settle(self, key: Key, at_us: int | None, day_begins: int = 0, day_ends: int = 0) -> bool:
         """Note what the watch depends on after a look at `at_us` (None: none yet). Whether sensors have come in."""
-        watch = self.watches[number]
-        before = self._depends.get(number, _NONE)
+        watch = self._watches[key]
+        before = self._depends.get(key, _NONE)
         now = _NONE
         if watch.active:
-            if number not in self._joined:
-                self._joined[number] = watch.joined_sensors()
-            now = self._joined[number] | watch.moving
+            if key not in self._joined:
+                self._joined[key] = watch.joined_sensors()
+            now = self._joined[key] | watch.moving
             if at_us is None:
-                self._steady[number] = ALWAYS, NEVER
+                self._steady[key] = ALWAYS, NEVER
             else:
                 lo, hi = watch.steady_us(at_us, np.fromiter(now, "int64", len(now)))
-                self._steady[number] = max(lo, day_begins - 1), min(hi, day_ends)
-            self._depends[number] = now
-            self._active[watch.area].add(number)
+                self._steady[key] = max(lo, day_begins - 1), min(hi, day_ends)
+            self._depends[key] = now
+            self._active[watch.area].add(key)
         else:
-            self._depends.pop(number, None)
-            self._steady.pop(number, None)
-            self._active[watch.area].discard(number)
-        self._any_active = len(self._depends)
+            self._depends.pop(key, None)
+            self._steady.pop(key, None)
+            self._active[watch.area].discard(key)
         if now == before:
             return False
         for i in now - before:
@@ -147,27 +196,36 @@ class Watching:
         return bool(now - before)
 
     def _bound(self, area: int) -> None:
-        steady = [self._steady[number] for number in self._active[area]]
+        steady = [self._steady[key] for key in self._active[area]]
         self._lo[area] = max((lo for lo, _ in steady), default=NEVER)
         self._hi[area] = min((hi for _, hi in steady), default=ALWAYS)
 
+    def _prefilter(self) -> tuple[Floats, Floats]:
+        """By sensor: values at or above `high`, or at or below `low`, may trigger something; wider than any trigger."""
+        count = len(self._signals.sensors)
+        high, low = np.full(count, np.inf), np.full(count, -np.inf)
+        alike: dict[tuple[tuple[int, ...], float], tuple[float, float]] = {}
+        for i, sensor in enumerate(self._signals.sensors):
+            triggers = [rule.triggers_of(i) for rule in self._by_signal.get(sensor.signal, ())]
+            key = tuple(map(id, triggers)), sensor.resolution  # equal triggers are one object
+            if key not in alike:
+                alike[key] = _marks([each for some in triggers for each in some], sensor.resolution)
+            high[i], low[i] = alike[key]
+        return high, low
 
-def _prefilter(signals: SiteSignals, watches: Sequence[Watch]) -> tuple[Floats, Floats]:
-    """Per sensor: values at or above `high`, or at or below `low`, may trigger something. Wider than any trigger."""
-    high, low = np.full(len(signals.sensors), np.inf), np.full(len(signals.sensors), -np.inf)
-    for watch in watches:
-        for i in watch.sensors:
-            for trigger, limit in watch.triggers_of(i):
-                margin = signals.sensors[i].resolution
-                if isinstance(limit, bool):
-                    if limit == (trigger.op == "=="):
-                        high[i] = min(high[i], 0.5)
-                    else:
-                        low[i] = max(low[i], 0.5)
-                elif isinstance(limit, float) and trigger.op in (">", ">="):
-                    high[i] = min(high[i], limit - margin)
-                elif isinstance(limit, float) and trigger.op in ("<", "<="):
-                    low[i] = max(low[i], limit + margin)
-                else:  # an unknown limit, a word of an enum, an exact number: every reading is looked at
-                    high[i] = -np.inf
+
+def _marks(triggers: Iterable[tuple[Compare, Limit]], margin: float) -> tuple[float, float]:
+    high, low = np.inf, -np.inf
+    for trigger, limit in triggers:
+        if isinstance(limit, bool):
+            if limit == (trigger.op == "=="):
+                high = min(high, 0.5)
+            else:
+                low = max(low, 0.5)
+        elif isinstance(limit, float) and trigger.op in (">", ">="):
+            high = min(high, limit - margin)
+        elif isinstance(limit, float) and trigger.op in ("<", "<="):
+            low = max(low, limit + margin)
+        else:  # an unknown limit, a word of an enum, an exact number: every reading is looked at
+            high = -np.inf
     return high, low

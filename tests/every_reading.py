@@ -45,13 +45,13 @@ class EveryReading(SiteCriteria):
             at_us = int(part.us[0])
             areas = set(self.signals.area[part.sensors].tolist())
             binding = self._in_force(at_us)[0]
-            for watch in sorted(self._watching.watches, key=lambda watch: watch.area):
+            for watch in sorted(self._watching.every(), key=lambda watch: watch.area):
                 if SITE_WIDE in areas or watch.area in areas:
                     found += [self._judged(watch, change) for change in look(watch, at_us, watch.clause.id in binding)]
         return found
 
     def memory(self, readings: bool = True) -> dict[str, Any]:
-        watches = {w.key: w.memory() for w in self._watching.watches if w.span or w.since}
+        watches = {w.key: w.memory() for w in self._watching.every() if w.span or w.since}
         return {**self.signals.memory(), "watches": {**self._orphans, **watches}}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,11 @@ def test_random_sites_are_judged_as_if_everything_were_looked_at(industry: str) 
 def test_the_real_longwall_is_judged_as_if_everything_were_looked_at(real_series: Path) -> None:
     quick, slow = (kind(SITE, PLACES, SENSORS, CATALOGUE) for kind in (SiteCriteria, EveryReading))
     count = 0
-    for each in longwall(real_series):
+    for each in islice(longwall(real_series), None if LONG else 250):
         expected = slow.on_frame(each)
         assert quick.on_frame(each) == expected
         count += len(expected)
-    assert quick.memory() == slow.memory() and count > 500
+    assert quick.memory() == slow.memory() and count > 50
 
 
 def test_quiet_readings_leave_no_watch_active_and_an_open_span_waits_for_its_own_sensors() -> None:
