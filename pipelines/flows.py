@@ -7,6 +7,7 @@ from prefect import flow
 from pipelines.compact import compact_lake
 from pipelines.kpis import send_kpis
 from pipelines.publish import publish_warehouse
+from pipelines.retention import keep_retention
 from schemas.settings import Settings
 
 
@@ -26,3 +27,9 @@ def kpi_daily() -> dict[str, Any]:
 def compact() -> dict[str, Any]:
     """整理数据湖 Merge small files, checkpoint, delete what nobody can need."""
     return compact_lake(Settings())
+
+
+@flow(name="retention", retries=1, retry_delay_seconds=60, persist_result=False)
+def retention() -> dict[str, Any]:
+    """到期数据降采样 Downsample and let go of days that are older than retention.yaml keeps them."""
+    return keep_retention(Settings())

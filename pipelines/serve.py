@@ -16,6 +16,7 @@ import orjson
 from pipelines.compact import compact_lake
 from pipelines.kpis import send_kpis
 from pipelines.publish import publish_warehouse
+from pipelines.retention import keep_retention
 from pipelines.server import NoServer, await_server, environment
 from schemas.settings import Settings
 
@@ -26,6 +27,7 @@ JOBS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "publish": publish_warehouse,
     "kpis": send_kpis,
     "compact": compact_lake,
+    "retention": keep_retention,
 }
 ZONE = "Asia/Shanghai"
 _PUBLISH_EVERY_MIN, _KPIS_EVERY_MIN = 5, 10
@@ -33,6 +35,7 @@ _PUBLISH_EVERY_MIN, _KPIS_EVERY_MIN = 5, 10
 _FIRST_PUBLISH_S, _FIRST_KPIS_S = 20, 40
 _KPIS_AT = "20 0 * * *"  # the day's own run, when the day before is complete
 _COMPACT_AT = "10 * * * *"
+_RETENTION_AT = "40 3 * * *"
 
 
 def run_once(names: list[str], settings: Settings) -> int:
@@ -73,6 +76,7 @@ def serve_all(settings: Settings) -> None:
         flows.warehouse_publish: [every(_PUBLISH_EVERY_MIN, _FIRST_PUBLISH_S)],
         flows.kpi_daily: [every(_KPIS_EVERY_MIN, _FIRST_KPIS_S), Cron(_KPIS_AT, timezone=ZONE)],
         flows.compact: [Cron(_COMPACT_AT, timezone=ZONE)],
+        flows.retention: [Cron(_RETENTION_AT, timezone=ZONE)],
     }
     deployments = [
         flow.to_deployment(

@@ -99,12 +99,31 @@ DEAD_LETTERS = pa.schema(
 )
 GAPS = pa.schema([*COORDINATES, pa.field("last", pa.int64(), nullable=False), pa.field("found_at", STAMP)])
 
+
+def _downsampled(partition: pa.Field) -> pa.Schema:
+    """Readings of one sensor in one span of time; what is added up later adds up: several parts may share a span."""
+    kept = {"n": _I, "n_values": _I, "min": _F, "max": _F, "sum": _F, "first_at": STAMP, "last_at": STAMP, "last": _F}
+    return pa.schema(
+        [
+            pa.field("site_id", _S, nullable=False),
+            pa.field("sensor_id", _S, nullable=False),
+            pa.field("began_at", STAMP, nullable=False),
+            *_columns(**kept),
+            pa.field("quality", pa.int16()),  # all quality bits that any reading had
+            pa.field("part", pa.int32(), nullable=False),  # which run of the retention of that day made the row
+            partition,
+        ]
+    )
+
+
 TABLES: dict[str, pa.Schema] = {
     "readings": READINGS,
+    "readings_1m": _downsampled(pa.field("day", pa.date32(), nullable=False)),
+    "readings_1h": _downsampled(pa.field("month", pa.string(), nullable=False)),
     "dead_letters": DEAD_LETTERS,
     "gaps": GAPS,
     **{
         name: pa.schema([*_KEYED, *columns, pa.field("extra", pa.string())]) for name, columns in _VALUE_COLUMNS.items()
     },
 }
-PARTITION_BY: dict[str, list[str]] = {"readings": ["day"]}
+PARTITION_BY: dict[str, list[str]] = {"readings": ["day"], "readings_1m": ["day"], "readings_1h": ["month"]}

@@ -166,14 +166,20 @@ class LakeTable(ABC):
                 done = done.plus(len(used), sum(file.size for file in used), [merged])
         return done
 
-    def replace(self, files: list[upkeep.File], adds: list[Action], *, data_change: bool = False) -> bool:
-        """Put `adds` in the place of `files` in one commit; False, and `adds` deleted, if one of `files` is gone."""
+    def replace(
+        self, files: list[upkeep.File], adds: list[Action], *, data_change: bool = False,
+        marks: Mapping[str, int] | None = None,
+    ) -> bool:  # fmt: skip
+        """Put `adds` in the place of `files` in one commit; False, and `adds` deleted, if one of `files` is gone.
+
+        `marks`: numbers that stand in the table from this very commit on, as `offset` gives them.
+        """
         self.look()
         if not {file.path for file in files} <= {file.path for file in self.files()}:
             self.discard(adds)  # removed before this look: the commit itself would not meet it
             return False
         try:
-            self._replace(files, adds, data_change)
+            self._replace(files, adds, data_change, marks or {})
         except Fenced:
             self.discard(adds)
             return False
@@ -249,13 +255,19 @@ class LakeTable(ABC):
         """
 
     @abstractmethod
+    def erase(self, predicate: str) -> None:
+        """Delete the rows that `predicate` (SQL) is true of, in a commit of its own."""
+
+    @abstractmethod
     def _offset(self, name: str) -> int | None: ...
 
     @abstractmethod
     def _append(self, adds: list[Action], ends: Mapping[str, int], expected: Mapping[str, int | None]) -> None: ...
 
     @abstractmethod
-    def _replace(self, files: list[upkeep.File], adds: list[Action], data_change: bool) -> None: ...
+    def _replace(
+        self, files: list[upkeep.File], adds: list[Action], data_change: bool, marks: Mapping[str, int]
+    ) -> None: ...  # fmt: skip
 
     @abstractmethod
     def _widen(self, fields: list[pa.Field]) -> None: ...

@@ -132,13 +132,23 @@ class LocalTable(LakeTable):
         return self._landed[name]
 
     def _append(self, adds: list[Action], ends: Mapping[str, int], expected: Mapping[str, int | None]) -> None:
-        stamp = deltalog.now_ms()
-        marks = [{"txn": {"appId": name, "version": end, "lastUpdated": stamp}} for name, end in ends.items()]
-        self._commit("WRITE", [*marks, *adds], expected, blind=True, mode="Append")
+        self._commit("WRITE", [*_txns(ends), *adds], expected, blind=True, mode="Append")
 
-    def _replace(self, files: list[upkeep.File], adds: list[Action], data_change: bool) -> None:
+    def _replace(
+        self, files: list[upkeep.File], adds: list[Action], data_change: bool, marks: Mapping[str, int]
+    ) -> None:  # fmt: skip
         removes = [upkeep.remove_action(file, data_change) for file in files]
-        self._commit("DELETE" if data_change else "OPTIMIZE", [*removes, *adds], {}, blind=False)
+        operation = "DELETE" if data_change else "OPTIMIZE"
+        self._commit(operation, [*_txns(marks), *removes, *adds], {}, blind=False)
+
+    def erase(self, predicate: str) -> None:
+        self.look()
+        self.delta().delete(predicate)
+        for action in self.look():  # delta-rs syncs nothing
+            if "add" in action:
+                file = self.path / action["add"]["path"]
+                deltalog.sync(file)
+                deltalog.sync(file.parent)
 
     def _leave_or_discard(self, adds: list[Action], ends: Mapping[str, int]) -> None:
         self.look()
@@ -168,3 +178,8 @@ class LocalTable(LakeTable):
                 raise Fenced(self.name, dict.fromkeys(gone))
             self.check(expected)
         raise TimeoutError(f"table {self.name}: {_ATTEMPTS} times another writer was faster")
+
+
+def _txns(marks: Mapping[str, int]) -> list[Action]:
+    stamp = deltalog.now_ms()
+    return [{"txn": {"appId": name, "version": number, "lastUpdated": stamp}} for name, number in marks.items()]

@@ -149,14 +149,22 @@ class RemoteTable(LakeTable):
     def _leave_or_discard(self, adds: list[Action], ends: Mapping[str, int]) -> None:
         """Nothing is deleted: a storage that does not answer cannot be asked whether the commit came through."""
 
-    def _replace(self, files: list[upkeep.File], adds: list[Action], data_change: bool) -> None:
+    def erase(self, predicate: str) -> None:
+        self.look()
+        self._delta.delete(predicate)
+        self.look()
+
+    def _replace(
+        self, files: list[upkeep.File], adds: list[Action], data_change: bool, marks: Mapping[str, int]
+    ) -> None:  # fmt: skip
         """Whole days only, without anything in their place: delta-rs compacts by itself (`compact`)."""
         days = {file.partition for file in files}
         inside = {file.path for file in self.files() if file.partition in days}
         if adds or not data_change or inside != {file.path for file in files}:
             raise Fenced(self.name, dict.fromkeys(inside))
-        for ((column, value),) in days:
-            self._delta.delete(f"{column} = '{value}'")
+        where = " OR ".join(f"{column} = '{value}'" for ((column, value),) in sorted(days))
+        done = CommitProperties(app_transactions=[Transaction(name, number) for name, number in marks.items()])
+        self._delta.delete(where, commit_properties=done)
         self.look()
 
     def compact(
