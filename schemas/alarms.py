@@ -1,28 +1,78 @@
-"""Alarm rules, alarm event data, and alarms that a site's own system raised (contracts.md)."""
+"""Alarm rules, alarm states, and alarms that a site's own system raised (contracts.md). Event data: alarm_events."""
 
-from pydantic import Field
+from hashlib import sha256
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from schemas.ids import upstream_alarm_id
 from schemas.model import Message
-from schemas.terms import Direction, Override, Priority, ProcessState, UpstreamKind
+from schemas.terms import Direction, Override, Priority, ProcessState, RuleKind, SignalCondition, UpstreamKind
 from schemas.times import Instant
 
 
+class Escalation(Message):
+    """A step up within one alarm: beyond `limit` for the rule's on-delay, or standing for `after_s` seconds."""
+
+    level: str = Field(min_length=1)  # HH, LL, or a name of the site
+    priority: Priority
+    limit: float | None = Field(default=None, allow_inf_nan=False)
+    after_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
 class AlarmRule(Message):
-    """One limit of one sensor. Limits and deadband in the sensor's unit, delays in seconds."""
+    """One alarm of one sensor. Limits and deadband in the sensor's unit, delays and times in seconds.
+
+    `kind` `rate`: limit and deadband are in unit per minute, over the last `window_s`. Escalations go outwards.
+    `parent` names another alarm of the site (sensor_id/rule_id) that masks this one while it stands; `suppressed_while`
+    a sensor that suppresses it while it reads 1. For P1 both need an `approval`, as does what is laxer than the class.
+    """
 
     rule_id: str
     site_id: str
     sensor_id: str
+    kind: RuleKind = RuleKind.LEVEL
     direction: Direction = Direction.HIGH
     limit: float = Field(allow_inf_nan=False)
+    level: str = ""
     on_delay_s: float = Field(default=0, ge=0, allow_inf_nan=False)
     off_delay_s: float = Field(default=0, ge=0, allow_inf_nan=False)
     deadband: float = Field(default=0, ge=0, allow_inf_nan=False)
+    window_s: float = Field(default=300, gt=0, allow_inf_nan=False)
+    escalations: tuple[Escalation, ...] = ()
     priority: Priority = Priority.P3
+    latches: bool = False
+    ack_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    re_alarm_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    parent: str = ""
+    suppressed_while: str = ""
+    approval: str = ""
+    class_id: str = ""
     basis: str = ""  # document and article, or the site's own setting
+    consequence_zh: str = ""
+    consequence_en: str = ""
     action_zh: str = ""
     action_en: str = ""
+    time_to_respond_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _outwards(self) -> Self:
+        sign = 1 if self.direction is Direction.HIGH else -1
+        limits = [self.limit, *(step.limit for step in self.escalations if step.limit is not None)]
+        if any(sign * further <= sign * nearer for nearer, further in pairwise(limits)):
+            raise ValueError(f"escalations do not go outwards: {', '.join(f'{limit:g}' for limit in limits)}")
+        for step in self.escalations:
+            if (step.limit is None) == (step.after_s is None):
+                raise ValueError(f"escalation {step.level}: either a limit or after_s is wanted")
+        if self.priority is Priority.P1 and (self.parent or self.suppressed_while) and not self.approval:
+            raise ValueError("a P1 alarm is neither masked nor suppressed without a recorded approval")
+        return self
+
+    @property
+    def version(self) -> str:
+        """Of the content: two definitions that differ in anything have two versions."""
+        return sha256(self.encode()).hexdigest()[:12]
 
 
 class Raw(Message):
@@ -62,8 +112,9 @@ class DeviceAlarm(Message):
 class AlarmState(Message):
     """`alarm.states`: the latest state of one alarm; what the board shows and the stream remembers.
 
-    `version` grows with every event of the alarm and is what a command must have seen.
-    `offset` is the highest absorbed frame offset; a reader ignores a record below the one it holds.
+    `version` grows with every event of the alarm and is what a command must have seen. `step` orders the records.
+    A record whose `rule_id` is `signal` tells of the sensor's signal (`signal`, since `signal_since`): it is never an
+    alarm, and its process state says nothing.
     """
 
     alarm_id: str
@@ -85,47 +136,32 @@ class AlarmState(Message):
     limit: float | None = None
     unit: str = ""
     priority: Priority = Priority.P3
+    level: str = ""
+    steps: tuple[str, ...] = ()  # levels of the rule's escalations that hold
+    annunciated_at: Instant | None = None  # when it last asked for an acknowledgement
+    overdue: bool = False  # it was not acknowledged in time
+    stale: bool = False
+    chattering: bool = False
+    transitions: tuple[Instant, ...] = ()  # the last raises and returns
+    assignee: str | None = None
+    shelved_until: Instant | None = None
+    shelved_by: str | None = None
+    shelve_reason: str = ""
+    one_shot: bool = False
+    suppressed_by: str | None = None
+    masked_by: str | None = None
+    work_order: str = ""
+    service_due_at: Instant | None = None
+    service_overdue: bool = False
+    awaits_confirmation: bool = False  # the site's own system has told of this sensor before, and may do so again
+    confirmed_by: str | None = None  # the alarm of the other source that says the same
+    signal: SignalCondition = SignalCondition.GOOD
+    signal_since: Instant | None = None
+    suspicions: tuple[str, ...] = ()
     changed_at: Instant
     step: int = 0
 
-
-class AlarmRaised(Message):
-    rule_id: str
-    sensor_id: str | None
-    occurrence_id: str
-    began_at: Instant
-    value: float | None
-    limit: float | None
-    priority: Priority
-
-
-class AlarmReturned(Message):
-    occurrence_id: str
-    peak: float | None
-    duration_s: float
-
-
-class AlarmAcknowledged(Message):
-    occurrence_id: str
-    comment: str = ""
-
-
-class AlarmOther(Message):
-    """Events of the alarm whose data is free text or fully optional."""
-
-
-ALARM_EVENTS: dict[str, type[Message]] = {
-    "alarm_raised": AlarmRaised,
-    "alarm_returned": AlarmReturned,
-    "alarm_acknowledged": AlarmAcknowledged,
-    **dict.fromkeys(
-        (
-            "alarm_escalated", "alarm_deescalated", "alarm_unacknowledged", "alarm_cleared", "alarm_reset",
-            "alarm_shelved", "alarm_unshelved", "alarm_suppressed", "alarm_unsuppressed", "alarm_masked",
-            "alarm_unmasked", "alarm_out_of_service", "alarm_returned_to_service", "alarm_assigned",
-            "comment_added", "signal_lost", "signal_restored", "chatter_started", "chatter_ended",
-            "tamper_suspected",
-        ),
-        AlarmOther,
-    ),
-}  # fmt: skip
+    @property
+    def shown(self) -> str:
+        """The one state a screen shows: the strongest override, else the process state."""
+        return next((override.value for override in Override if override in self.overrides), self.process_state.value)

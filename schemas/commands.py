@@ -30,6 +30,23 @@ class CommandKind:
 
 COMMANDS: dict[str, CommandKind] = {
     "acknowledge": CommandKind("alarm_acknowledged", "alarm", _STAFF, "确认报警", "acknowledge the alarm"),
+    "unacknowledge": CommandKind("alarm_unacknowledged", "alarm", _STAFF, "撤销确认", "take an acknowledgement back"),
+    "shelve": CommandKind("alarm_shelved", "alarm", _STAFF, "搁置", "shelve the alarm until a time, with a reason"),
+    "unshelve": CommandKind("alarm_unshelved", "alarm", _STAFF, "取消搁置", "take the alarm off the shelf"),
+    "suppress": CommandKind("alarm_suppressed", "alarm", _SENIOR, "抑制", "suppress the alarm"),
+    "unsuppress": CommandKind("alarm_unsuppressed", "alarm", _SENIOR, "取消抑制", "end the suppression"),
+    "out_of_service": CommandKind(
+        "alarm_out_of_service", "alarm", _SENIOR, "停用", "take the alarm out of service, by work order until a date"
+    ),
+    "return_to_service": CommandKind(
+        "alarm_returned_to_service",
+        "alarm",
+        _SENIOR,
+        "恢复使用",
+        "return the alarm to service, saying what was checked",
+    ),
+    "reset": CommandKind("alarm_reset", "alarm", _STAFF, "复位", "reset a latched alarm"),
+    "assign_alarm": CommandKind("alarm_assigned", "alarm", _STAFF, "指派处置人", "assign the alarm to somebody"),
     "comment": CommandKind("comment_added", "alarm", _ALL, "备注", "add a comment to the alarm"),
     "judge": CommandKind("hazard_judged", "hazard", _JUDGES, "判定", "judge: major, general or none"),
     "cause": CommandKind("cause_established", "hazard", _ALL, "查明原因", "name the control that failed, and how"),

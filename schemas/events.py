@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.alarms import ALARM_EVENTS
+from schemas.alarm_events import ALARM_EVENTS
 from schemas.hazards import HAZARD_EVENTS
 from schemas.ids import event_id
 from schemas.model import Message

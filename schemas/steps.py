@@ -22,3 +22,4 @@ class Step(Message):
     absorbed: dict[str, Range] = {}
     registry_version: int = -1
     catalogue_version: str = ""
+    watched_since: Instant | None = None  # when this worker took the partition over: what it may say about silence

@@ -21,12 +21,28 @@ class ProcessState(StrEnum):
 
 
 class Override(StrEnum):
-    """Why an alarm is kept from the operator although its process state goes on underneath."""
+    """Why an alarm is kept from the operator although its process state goes on underneath. Strongest first."""
 
-    SHELVED = "shelved"
+    OUT_OF_SERVICE = "out_of_service"
     SUPPRESSED = "suppressed"
     MASKED = "masked"
-    OUT_OF_SERVICE = "out_of_service"
+    SHELVED = "shelved"
+
+
+class RuleKind(StrEnum):
+    """What a rule's limit is compared with: the value, or how fast it changes."""
+
+    LEVEL = "level"
+    RATE = "rate"
+
+
+class SignalCondition(StrEnum):
+    """Whether a sensor can be seen. Only `good` says anything about the world."""
+
+    GOOD = "good"
+    CALIBRATING = "calibrating"
+    ILL = "ill"
+    LOST = "lost"
 
 
 class Priority(StrEnum):

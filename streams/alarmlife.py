@@ -1,47 +1,20 @@
-"""The life of one alarm: the states of ISA-18.2 / IEC 62682 (GB/T 41261) as a table, and the delays before a change.
-
-Durations and episodes: an *episode* is the span from a raise to its return. It *began* at t0, the first reading of the
-unbroken run beyond the limit that raised it, so `duration_s` of `alarm_returned` runs from began_at to the return, and
-`peak` is the extreme value of that same span (greatest for a high limit, smallest for a low one).
-"""
+"""One alarm: its published state, and what changes it. The tables it goes by are in alarmtable. Pure."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from schemas.alarms import AlarmAcknowledged, AlarmOther, AlarmRaised, AlarmReturned, AlarmRule, AlarmState
-from schemas.events import SYSTEM, Actor, Event
+from schemas.alarm_events import AlarmOther, AlarmRaised, AlarmReturned
+from schemas.alarms import AlarmRule, AlarmState, Escalation
+from schemas.events import EVENT_DATA, SYSTEM, Actor, Event
 from schemas.ids import occurrence_id
 from schemas.model import Message
-from schemas.terms import Priority, ProcessState
-from streams.limits import Threshold, Watched
+from schemas.terms import Override, Priority, ProcessState
+from streams.alarmtable import ACKNOWLEDGE, ACTIVE, FALSE, NORMAL, OVERRIDES, TRUE, WAITING, Trigger, row_of
+from streams.chatter import KEPT, is_chatter
+from streams.delays import Delays
 
-
-class Trigger(StrEnum):
-    """What can happen to an alarm, apart from overrides."""
-
-    CONDITION_TRUE = "condition true for the on-delay"
-    CONDITION_FALSE = "condition false for the off-delay, past the deadband"
-    ACKNOWLEDGE = "acknowledge"
-
-
-NORMAL, UNACKNOWLEDGED = ProcessState.NORMAL, ProcessState.UNACKNOWLEDGED
-ACKNOWLEDGED, RETURNED = ProcessState.ACKNOWLEDGED, ProcessState.RETURNED_UNACKNOWLEDGED
-TRUE, FALSE, ACKNOWLEDGE = Trigger.CONDITION_TRUE, Trigger.CONDITION_FALSE, Trigger.ACKNOWLEDGE
-
-# (state, trigger) -> (next state, events in this order). What is not in the table changes nothing and records nothing.
-# `alarm_raised` always opens a new occurrence. Letters are those of the ISA-18.2 diagram. No rule latches yet.
-TRANSITIONS: dict[tuple[ProcessState, Trigger], tuple[ProcessState, tuple[str, ...]]] = {
-    (NORMAL, TRUE): (UNACKNOWLEDGED, ("alarm_raised",)),  # A -> B
-    (UNACKNOWLEDGED, ACKNOWLEDGE): (ACKNOWLEDGED, ("alarm_acknowledged",)),  # B -> C
-    (UNACKNOWLEDGED, FALSE): (RETURNED, ("alarm_returned",)),  # B -> D
-    (ACKNOWLEDGED, FALSE): (NORMAL, ("alarm_returned", "alarm_cleared")),  # C -> A
-    (RETURNED, ACKNOWLEDGE): (NORMAL, ("alarm_acknowledged", "alarm_cleared")),  # D -> A
-    (RETURNED, TRUE): (UNACKNOWLEDGED, ("alarm_raised",)),  # D -> B
-}
-ACTIVE = frozenset({UNACKNOWLEDGED, ACKNOWLEDGED})  # the condition stands
+_ASKING = frozenset({TRUE, Trigger.UNACKNOWLEDGE, Trigger.RE_ALARM, Trigger.MORE_SEVERE})  # for an acknowledgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +28,11 @@ class Origin:
     n: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """The delay has run out at `row` of the frame: the condition is now true (or false), since `began_us`."""
-
-    trigger: Trigger
-    row: int
-    at_us: int
-    began_us: int
-    value: float
-
-
 @dataclass(slots=True, eq=False)
 class Alarm:
-    """One alarm: what it is, its published state, and the delays that are running (UTC microseconds).
+    """One alarm: what it is, its published state, and the delays that are running.
 
-    `rule` is None for alarms of the site's own system and for alarms whose rule has gone.
+    `rule` and `delays` are None for alarms of the site's own system and for alarms whose rule has gone.
     """
 
     alarm_id: str
@@ -80,11 +42,8 @@ class Alarm:
     area_code: str | None = None
     unit: str = ""
     rule: AlarmRule | None = None
-    threshold: Threshold | None = None
+    delays: Delays | None = None
     state: AlarmState | None = None
-    on_since_us: int | None = None
-    off_since_us: int | None = None
-    peak: float | None = None
 
     @property
     def process_state(self) -> ProcessState:
@@ -95,92 +54,132 @@ class Alarm:
         return self.process_state in ACTIVE
 
     @property
+    def overrides(self) -> tuple[Override, ...]:
+        return () if self.state is None else self.state.overrides
+
+    @property
     def busy(self) -> bool:
-        """Whether any next reading of the sensor may matter, not only one beyond the limit."""
-        return self.rule is not None and (self.on_since_us is not None or self.active)
+        return self.delays is not None and self.delays.busy
+
+    def adopt(self, rule: AlarmRule, resolution: float) -> None:
+        """The rule as it now is; delays that run go on, measured by its limits."""
+        old, self.rule, self.delays = self.delays, rule, Delays.of(rule, resolution)
+        self.delays.active = self.active
+        if self.active and self.state is not None:
+            held = set(self.state.steps)
+            self.delays.level = sum(each.step.level in held for each in self.delays.further)
+        if old is not None:
+            self.delays.restore(old.memory())
 
     def drop_rule(self) -> None:
-        self.rule = self.threshold = self.on_since_us = self.off_since_us = self.peak = None
-
-    def crossings(self, watched: Watched) -> Iterator[Crossing]:
-        """The changes of condition that these readings bring. The caller applies each before it asks for the next.
-
-        Only readings count: after a gap the delay is judged by the times of the readings at its two ends.
-        """
-        if self.rule is None or self.threshold is None:
-            return
-        sign, beyond, inside = self.threshold.sign, self.threshold.beyond, self.threshold.inside
-        on_delay, off_delay = round(self.rule.on_delay_s * 1e6), round(self.rule.off_delay_s * 1e6)
-        for row, t, value, step in zip(watched.rows, watched.times_us, watched.values, watched.steps, strict=True):
-            k = sign * step
-            if self.active:
-                self._reach(value, sign)
-                if k >= inside:
-                    self.off_since_us = None
-                    continue
-                if self.off_since_us is None:
-                    self.off_since_us = t
-                if t - self.off_since_us >= off_delay:
-                    yield Crossing(FALSE, row, t, self.off_since_us, value)
-                    self.on_since_us = self.off_since_us = self.peak = None
-                    if self.rule is None:  # it was the last episode of a rule that has gone
-                        return
-            elif k < beyond:
-                self.on_since_us = self.peak = None
-            else:
-                if self.on_since_us is None:
-                    self.on_since_us = t
-                self._reach(value, sign)
-                if t - self.on_since_us >= on_delay:
-                    began_us, self.on_since_us = self.on_since_us, None
-                    yield Crossing(TRUE, row, t, began_us, value)
-
-    def _reach(self, value: float, sign: int) -> None:
-        if self.peak is None or sign * value > sign * self.peak:
-            self.peak = value
+        self.rule = self.delays = None
 
     def happen(
-        self,
-        trigger: Trigger,
-        at: dt.datetime,
-        origin: Origin,
-        *,
-        began_at: dt.datetime | None = None,
-        value: float | None = None,
-        limit: float | None = None,
-        priority: Priority = Priority.P3,
-        more: dict[str, Any] | None = None,
-    ) -> list[Event]:
+        self, trigger: Trigger, at: dt.datetime, origin: Origin, *, began_at: dt.datetime | None = None,
+        value: float | None = None, peak: float | None = None, limit: float | None = None,
+        priority: Priority = Priority.P3, step: Escalation | None = None, more: dict[str, Any] | None = None,
+    ) -> list[Event]:  # fmt: skip
         """Go through the table. Events of the change, each with version +1; none if the table has no such row.
 
-        `began_at`, `limit` and `priority` matter to a raise only; `more` goes into the first event's data.
+        `began_at`, `limit` and `priority` matter to a raise only, `step` to an escalation; `more` goes into the first
+        event's data.
         """
-        row = TRANSITIONS.get((self.process_state, trigger))
+        row = row_of(self.process_state, trigger, latches=self.rule is not None and self.rule.latches)
         if row is None:
             return []
+        before = self.state
         to, kinds = row
-        change: dict[str, Any] = {"process_state": to, "value": value}
+        change: dict[str, Any] = {"process_state": to}
+        if trigger in (TRUE, FALSE):
+            kept = (*(before.transitions if before else ()), at)[-KEPT:]
+            change |= {"value": value, "peak": peak, "transitions": kept}
         if trigger is TRUE:
             began = began_at or at
             change |= {
                 "occurrence_id": occurrence_id(self.alarm_id, began), "began_at": began, "raised_at": at,
-                "returned_at": None, "acknowledged_at": None, "acknowledged_by": None,
-                "limit": limit, "priority": priority,
+                "returned_at": None, "acknowledged_at": None, "acknowledged_by": None, "limit": limit,
+                "priority": priority, "level": self.rule.level if self.rule else "", "steps": (), "overdue": False,
+                "stale": False, "confirmed_by": None,
             }  # fmt: skip
         elif trigger is FALSE:
-            change |= {"returned_at": at}
-        else:
-            del change["value"]
-            change |= {"acknowledged_at": at, "acknowledged_by": origin.actor.id}
-        if trigger is not ACKNOWLEDGE:
-            change["peak"] = self.peak
+            change |= {"returned_at": at, "stale": False}
+        elif trigger is ACKNOWLEDGE:
+            change |= {"acknowledged_at": at, "acknowledged_by": origin.actor.id, "overdue": False}
+        elif trigger is Trigger.NOT_ACKNOWLEDGED:
+            change |= {"overdue": True}
+        if step is not None and before is not None:
+            steps = tuple(name for name in before.steps if name != step.level)
+            change |= {"steps": (*steps, step.level) if trigger is Trigger.MORE_SEVERE else steps, "value": value}
+        if trigger in _ASKING:
+            change |= {"annunciated_at": at}
         self._change(at, len(kinds), change)
-        return [self._event(kind, at, origin, (more or {}) if i == 0 else {}) for i, kind in enumerate(kinds)]
+        if trigger is not TRUE and self.rule is not None and kinds[0] in ("alarm_escalated", "alarm_deescalated"):
+            more = self._graded(before) | {"reason": _why(trigger, step), "limit": step and step.limit, "value": value}
+        events = [self._event(kind, at, origin, (more or {}) if i == 0 else {}) for i, kind in enumerate(kinds)]
+        return events + (self._chatter(at, origin) if trigger in (TRUE, FALSE) else [])
 
-    def comment(self, at: dt.datetime, origin: Origin, data: dict[str, Any]) -> Event:
-        """A remark: no change of state, but a new version, so that nobody acts without having seen it."""
-        self._change(at, 1, {})
-        return self._make("comment_added", at, origin, AlarmOther.model_validate(data))
+    def _graded(self, before: AlarmState | None) -> dict[str, Any]:
+        """Level and priority by the escalations that now hold; what they were."""
+        assert self.rule is not None and self.state is not None and before is not None  # noqa: S101
+        held = [each for each in self.rule.escalations if each.level in self.state.steps]
+        priority = min([self.rule.priority, *(each.priority for each in held)])
+        if self.state.overdue and priority is not Priority.P1:
+            priority = Priority(f"P{int(priority[1]) - 1}")
+        level = held[-1].level if held else self.rule.level
+        limits = [each.limit for each in held if each.limit is not None]
+        limit = limits[-1] if limits else self.rule.limit
+        self.state = self.state.model_copy(update={"priority": priority, "level": level, "limit": limit})
+        return {
+            "level": level, "previous_level": before.level, "priority": priority, "previous_priority": before.priority,
+        }  # fmt: skip
+
+    def _chatter(self, at: dt.datetime, origin: Origin) -> list[Event]:
+        state = self.state
+        if state is None or state.chattering or (found := is_chatter(state.transitions)) is None:
+            return []
+        return [self.note("chatter_started", at, origin, found.model_dump(), {"chattering": True})]
+
+    def override(
+        self, which: Override, at: dt.datetime, origin: Origin, data: dict[str, Any], change: dict[str, Any]
+    ) -> list[Event]:
+        """Put an override on; nothing if it is on already. `change` is what the state remembers of it."""
+        if which in self.overrides:
+            return []
+        held = tuple(each for each in Override if each in (*self.overrides, which))
+        return [self.note(OVERRIDES[which].began, at, origin, data, {**change, "overrides": held})]
+
+    def free(
+        self, which: Override, at: dt.datetime, origin: Origin, data: dict[str, Any], change: dict[str, Any]
+    ) -> list[Event]:
+        """Take an override off; nothing if it is not on. What waits for an acknowledgement asks for it anew."""
+        if which not in self.overrides:
+            return []
+        left = tuple(each for each in self.overrides if each is not which)
+        if self.process_state in WAITING and not left:
+            change = {**change, "annunciated_at": at}
+        return [self.note(OVERRIDES[which].ended, at, origin, data, {**change, "overrides": left})]
+
+    def note(
+        self, kind: str, at: dt.datetime, origin: Origin, data: dict[str, Any], change: dict[str, Any] | None = None
+    ) -> Event:
+        """An event that is no change of process state, but a new version: nobody acts without having seen it."""
+        self._change(at, 1, change or {})
+        return self._make(kind, at, origin, EVENT_DATA[kind].model_validate(data))
+
+    def suspect(
+        self, reason: str, since: dt.datetime, at: dt.datetime, origin: Origin, **told: Any
+    ) -> list[Event]:  # fmt: skip
+        """`tamper_suspected`, once for each reason until it is looked into."""
+        held = self.state.suspicions if self.state else ()
+        if reason in held:
+            return []
+        data = {"sensor_id": self.sensor_id, "reason": reason, "since": since, **told}
+        return [self.note("tamper_suspected", at, origin, data, {"suspicions": (*held, reason)})]
+
+    def remember(self, change: dict[str, Any]) -> None:
+        """Something the state is to show that is no event of the alarm: its version stays."""
+        if self.state is not None:
+            self.state = self.state.model_copy(update=change)
 
     def _change(self, at: dt.datetime, events: int, change: dict[str, Any]) -> None:
         state = self.state or AlarmState(
@@ -193,24 +192,17 @@ class Alarm:
     def _event(self, kind: str, at: dt.datetime, origin: Origin, more: dict[str, Any]) -> Event:
         state = self.state
         assert state is not None and state.occurrence_id is not None and state.began_at is not None  # noqa: S101
-        data: dict[str, Any]
-        model: type[Message]
-        match kind:
-            case "alarm_raised":
-                model, data = AlarmRaised, {
-                    "rule_id": self.rule_id, "sensor_id": self.sensor_id, "occurrence_id": state.occurrence_id,
-                    "began_at": state.began_at, "value": state.value, "limit": state.limit,
-                    "priority": state.priority,
-                }  # fmt: skip
-            case "alarm_returned":
-                seconds = (at - state.began_at) / dt.timedelta(seconds=1)
-                model, data = AlarmReturned, {
-                    "occurrence_id": state.occurrence_id, "peak": state.peak, "duration_s": max(seconds, 0.0),
-                }  # fmt: skip
-            case "alarm_acknowledged":
-                model, data = AlarmAcknowledged, {"occurrence_id": state.occurrence_id}
-            case _:
-                model, data = AlarmOther, {"occurrence_id": state.occurrence_id}
+        data: dict[str, Any] = {"occurrence_id": state.occurrence_id}
+        model: type[Message] = EVENT_DATA.get(kind, AlarmOther)
+        if model is AlarmRaised:
+            data |= {
+                "rule_id": self.rule_id, "sensor_id": self.sensor_id, "began_at": state.began_at,
+                "value": state.value, "limit": state.limit, "priority": state.priority,
+                "rule_version": self.rule.version if self.rule else "",
+            }  # fmt: skip
+        elif model is AlarmReturned:
+            seconds = (at - state.began_at) / dt.timedelta(seconds=1)
+            data |= {"peak": state.peak, "duration_s": max(seconds, 0.0)}
         return self._make(kind, at, origin, model.model_validate(more | data))
 
     def _make(self, kind: str, at: dt.datetime, origin: Origin, data: Message) -> Event:
@@ -218,3 +210,9 @@ class Alarm:
             kind, self.alarm_id, self.site_id, data, cause=origin.cause, n=origin.n, occurred_at=at,
             recorded_at=origin.recorded_at, causes=origin.causes, actor=origin.actor,
         )  # fmt: skip
+
+
+def _why(trigger: Trigger, step: Escalation | None) -> str:
+    if trigger is Trigger.NOT_ACKNOWLEDGED:
+        return "not_acknowledged"
+    return "limit" if step is None or step.limit is not None else "duration"

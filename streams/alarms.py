@@ -1,4 +1,4 @@
-"""The alarms of one site: readings, upstream alarms and commands in; alarm events and states out. Pure.
+"""The alarms of one site: readings, upstream alarms, commands and time in; alarm events and states out. Pure.
 
 Documented choices where the contract leaves room:
 a reading without a usable value (NaN, infinite, a quality bit of UNUSABLE) neither fulfils nor contradicts a running
@@ -6,6 +6,7 @@ delay, but it is the sensor's last reading for the question what is late; of rea
 frame counts; a rule that goes while its alarm stands stays in force until the alarm has returned.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,21 @@ from schemas.commands import COMMANDS
 from schemas.events import Event
 from schemas.ids import alarm_id
 from schemas.registry import Sensor
-from schemas.terms import Priority, ProcessState
 from schemas.times import from_us
-from streams.alarmlife import ACKNOWLEDGE, FALSE, TRANSITIONS, TRUE, Alarm, Crossing, Origin
+from streams.alarm_book import AlarmBook
+from streams.alarm_commands import carry_out
+from streams.alarm_timers import Timer, fire, next_timer
+from streams.alarmlife import Alarm, Origin
+from streams.alarmtable import FALSE, TRUE
 from streams.decode import Asked, Frame, Upstream, received_at_us
-from streams.limits import SensorColumns, Threshold, resolution_of
+from streams.delays import Crossing
+from streams.limits import SensorColumns, Watched
+from streams.overrides import service_alarm
 from streams.refusal import Refusal
+from streams.signal_records import SiteSignalRecords
+from streams.upstream import OVER_LIMIT, Agreement, take
+
+Happened = list[tuple[int, int, list[Event]]]  # time, row, events
 
 
 class SiteAlarms:
@@ -31,136 +41,207 @@ class SiteAlarms:
     """
 
     def __init__(
-        self,
-        site_id: str,
-        rules: Sequence[AlarmRule],
-        sensors: Mapping[str, Sensor],
-        states: Iterable[AlarmState] = (),
-        memory: dict[str, Any] | None = None,
-    ) -> None:
+        self, site_id: str, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor],
+        states: Iterable[AlarmState] = (), memory: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         memory = memory or {}
         self.site_id = site_id
-        self._alarms: dict[str, Alarm] = {state.alarm_id: _known(state) for state in states}
         self._changed: dict[str, Alarm] = {}
-        for found in map(AlarmRule.parse, memory.get("rules", ())):
-            alarm = self._alarms.get(alarm_id(site_id, found.sensor_id, found.rule_id))
-            if alarm is not None:
-                alarm.rule = found
-        self._adopt(rules, sensors)
-        for key, on_since_us, off_since_us, peak in memory.get("pending", ()):
-            if (alarm := self._alarms.get(key)) and alarm.rule is not None:
-                alarm.on_since_us, alarm.off_since_us, alarm.peak = on_since_us, off_since_us, peak
+        self._timers: dict[str, Timer] = {}
+        self._next_us: int | None = None  # no timer is due before
+        self._book = AlarmBook(site_id, states, memory)
         last_us = dict(zip(memory.get("sensor_ids", ()), memory.get("last_us", ()), strict=True))
-        self._arrange(sensors, last_us)
+        self._arrange(rules, sensors, last_us, memory.get("signals", {}))
+        self._agreement = Agreement(self._book, memory.get("doubts", ()))
 
     def configure(self, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor]) -> None:
         """The registry changed: alarms whose id stays keep their state and their running delays."""
-        last_us = dict(zip(*self._columns.heard(), strict=True))
-        self._adopt(rules, sensors)
-        self._arrange(sensors, last_us)
+        last_us = dict(zip(*self._book.columns.heard(), strict=True))
+        self._arrange(rules, sensors, last_us, self._signals.memory())
+
+    def _arrange(
+        self, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor], last_us: Mapping[str, int],
+        signals: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        self._book.configure(rules, sensors, last_us)
+        columns, alarms = self._book.columns, self._book.alarms
+        in_force = [alarm.rule for alarm in alarms.values() if alarm.rule is not None]
+        self._signals = SiteSignalRecords(
+            self.site_id, columns.ids, sensors, in_force, alarms, columns.last_us, signals
+        )  # fmt: skip
+        for alarm in alarms.values():
+            self._set_timer(alarm)
 
     def on_frame(self, frame: Frame) -> list[Event]:
         """Events of the frame's readings in order of time. Readings of unknown sensors are passed over."""
-        found = self._columns.absorb(frame.batch)
-        if not found:
+        columns = self._book.columns
+        readings = columns.read(frame.batch)
+        found = columns.watched(readings)
+        noticed = self._signals.notice(readings, columns.last_us, frame.header.received_at_us)
+        columns.move_on(readings)
+        if not found and not noticed:
             return []
-        recorded_at = from_us(frame.header.received_at_us)
-        happened: list[tuple[int, int, list[Event]]] = []
+        happened: Happened = []
         for watched in found:
-            moved = False
-            for alarm in tuple(self._of_sensor.get(watched.sensor_id, ())):
-                was_busy = alarm.busy
-                for crossing in alarm.crossings(watched):
-                    row = frame.row(crossing.row)
-                    cause, causes = f"{frame.header.frame_id}/{row}", (f"{frame.record.coordinate}/{row}",)
-                    events = self._cross(alarm, crossing, Origin(cause, causes, recorded_at))
-                    happened.append((crossing.at_us, row, events))
-                moved = moved or alarm.busy != was_busy
-            if moved:
-                self._mark(watched.sensor_id)
+            self._look(watched, frame, happened)
+        for notice in noticed:
+            row = max(notice.row, 0)
+            origin = replace(_of_row(frame, row), n=notice.n)
+            record = self._signals.record_of(notice.sensor_id)
+            events = self._before(record, notice.at_us, origin.recorded_at)
+            events += self._signals.tell(record, notice, origin)
+            happened.append((notice.at_us, frame.row(row), events))
+            self._touch(record)
         happened.sort(key=lambda it: it[:2])
         return [event for _, _, events in happened for event in events]
 
+    def _look(self, watched: Watched, frame: Frame, happened: Happened) -> None:
+        """One sensor's readings: modes that it is, alarms that it has, doubts that it answers."""
+        sensor_id = watched.sensor_id
+        was_watched = self._book.is_watched(sensor_id)
+        if sensor_id in self._book.overrides.of_mode:
+            self._modes(watched, frame, happened)
+        for alarm in self._book.of_sensor(sensor_id):
+            self._evaluate(alarm, watched, frame, happened)
+        answered = self._agreement.weigh(watched, lambda row: _of_row(frame, row))
+        if answered is not None:
+            at_us, row, alarm, events = answered
+            happened.append((at_us, frame.row(row), events))
+            self._touch(alarm)
+        if was_watched or self._book.is_watched(sensor_id):
+            self._book.mark(sensor_id)
+
+    def _evaluate(self, alarm: Alarm, watched: Watched, frame: Frame, happened: Happened) -> None:
+        if alarm.delays is None:
+            return
+        for crossing in alarm.delays.crossings(watched):
+            origin = _of_row(frame, crossing.row)
+            events = self._before(alarm, crossing.at_us, origin.recorded_at)
+            events += self._cross(alarm, crossing, origin)
+            happened.append((crossing.at_us, frame.row(crossing.row), events))
+            if alarm.delays is None:  # it was the last episode of a rule that has gone
+                return
+
     def _cross(self, alarm: Alarm, crossing: Crossing, origin: Origin) -> list[Event]:
-        rule = alarm.rule
+        rule, step, at = alarm.rule, crossing.step, from_us(crossing.at_us)
         assert rule is not None  # noqa: S101 - only alarms with a rule are evaluated
-        self._changed[alarm.alarm_id] = alarm
+        if step is not None:  # one row may pass several limits
+            origin = replace(origin, n=rule.escalations.index(step))
         events = alarm.happen(
-            crossing.trigger, from_us(crossing.at_us), origin, began_at=from_us(crossing.began_us),
-            value=crossing.value, limit=rule.limit, priority=rule.priority,
+            crossing.trigger, at, origin, began_at=from_us(crossing.began_us), value=crossing.value,
+            peak=crossing.peak, limit=rule.limit, priority=rule.priority, step=step,
         )  # fmt: skip
-        if crossing.trigger is FALSE and alarm.alarm_id in self._retired:
-            self._retired.discard(alarm.alarm_id)
-            self._busy.pop(alarm.alarm_id, None)
-            self._of_sensor[rule.sensor_id].remove(alarm)
-            alarm.drop_rule()
+        if crossing.trigger in (TRUE, FALSE):
+            events += self._follow(alarm, at, origin)
+        if crossing.trigger is TRUE:
+            for other in self._agreement.raised(alarm):
+                self._touch(other)
+        elif crossing.trigger is FALSE:
+            self._book.retire(alarm)
+        self._touch(alarm)
         return events
+
+    def _follow(self, alarm: Alarm, at: dt.datetime, origin: Origin) -> list[Event]:
+        """What an alarm's raise or return does to its own shelf and to the alarms below it."""
+        events, touched = self._book.overrides.follow(alarm, at, origin)
+        for other in touched:
+            self._touch(other)
+        return events
+
+    def _modes(self, watched: Watched, frame: Frame, happened: Happened) -> None:
+        overrides = self._book.overrides
+        for row, at_us, value in zip(watched.rows, watched.times_us, watched.values, strict=True):
+            for alarm in overrides.of_mode[watched.sensor_id]:
+                events = overrides.mode(alarm, value, from_us(at_us), _of_row(frame, row))
+                if events:
+                    happened.append((at_us, frame.row(row), events))
+                    self._touch(alarm)
 
     def on_upstream(self, item: Upstream) -> list[Event]:
-        """An alarm of the site's own system, on its sensor or area, level 1-4 as P1-P4.
-
-        The same alarm again, and one raised before the latest of its kind, change nothing. If a new one comes while
-        the last still stands, the end of the last was lost: it returns at the new raise with `end_assumed`.
-        """
-        up = item.alarm
+        """An alarm of the site's own system, on its sensor or area (upstream.take), and how it agrees with ours."""
+        up, alarms = item.alarm, self._book.alarms
         where, rule_id = up.sensor_id or up.area_code or "", f"upstream.{up.alarm_kind}"
         key = alarm_id(self.site_id, where, rule_id)
-        alarm = self._alarms.get(key)
+        alarm = alarms.get(key)
         if alarm is None:
-            alarm = Alarm(key, self.site_id, rule_id, up.sensor_id, up.area_code, up.unit)
-            self._alarms[key] = alarm
-        latest = alarm.state.began_at if alarm.state else None
+            alarm = alarms[key] = Alarm(key, self.site_id, rule_id, up.sensor_id, up.area_code, up.unit)
         origin = Origin(up.upstream_alarm_id, (item.record.coordinate,), up.received_at)
-        events: list[Event] = []
-        if latest is None or up.raised_at > latest:
-            alarm.peak = alarm.state.peak if alarm.state else None
-            lost_end = replace(origin, n=1)
-            events += alarm.happen(FALSE, up.raised_at, lost_end, more={"end_assumed": True}) if alarm.active else []
-            alarm.peak = up.value if up.peak is None else up.peak
-            events += alarm.happen(
-                TRUE, up.raised_at, origin, value=up.value, limit=up.limit, priority=Priority(f"P{up.level}")
-            )
-        elif up.raised_at < latest:
-            return []
-        if up.ended_at is not None and alarm.active and alarm.state is not None:
-            alarm.peak = alarm.state.peak if up.peak is None else up.peak
-            events += alarm.happen(FALSE, max(up.ended_at, up.raised_at), origin, value=up.value)
+        events = take(alarm, up, origin)
         if events:
-            self._changed[key] = alarm
+            at = events[-1].occurred_at
+            events += self._follow(alarm, at, origin)
+            if rule_id == OVER_LIMIT and up.sensor_id is not None:
+                more, touched = self._agreement.told(alarm, up, origin)
+                events += more
+                for other in touched:
+                    self._touch(other)
+            self._touch(alarm)
         return events
 
-    def on_tick(self, now_us: int) -> list[Event]:  # noqa: ARG002 - shelves and silence come with their own commits
-        """What is due by the step's `now`, and would not come from any input. Nothing due: nothing changes."""
-        return []
+    def on_tick(self, now_us: int, *, caught_up: bool = True) -> list[Event]:
+        """What is due by the step's `now`, in order of due times. Nothing due: nothing changes.
+
+        Silence is judged only if all that has come was read (`caught_up`): a reading that waits is no silence.
+        """
+        events: list[Event] = []
+        recorded_at = from_us(now_us)
+        while self._next_us is not None and self._next_us <= now_us:
+            due = sorted((timer.due_us, key) for key, timer in self._timers.items() if timer.due_us <= now_us)
+            for due_us, key in due:
+                timer = self._timers.get(key)
+                if timer is not None and timer.due_us == due_us:
+                    events += self._fire(self._book.alarms[key], timer, recorded_at)
+            self._next_us = min((timer.due_us for timer in self._timers.values()), default=None)
+        if caught_up:
+            for notice in self._signals.silent(now_us, self._book.columns.last_us):
+                record = self._signals.record_of(notice.sensor_id)
+                cause = f"timer/silence/{notice.at_us}"
+                events += self._signals.tell(record, notice, Origin(cause, (cause,), recorded_at))
+                self._touch(record)
+        return events
+
+    def _before(self, alarm: Alarm, at_us: int, recorded_at: dt.datetime) -> list[Event]:
+        """Timers of the alarm that were due before something else happens to it at `at_us`."""
+        events: list[Event] = []
+        while (timer := self._timers.get(alarm.alarm_id)) is not None and timer.due_us <= at_us:
+            events += self._fire(alarm, timer, recorded_at)
+        return events
+
+    def _fire(self, alarm: Alarm, timer: Timer, recorded_at: dt.datetime) -> list[Event]:
+        events = fire(alarm, timer, recorded_at)
+        if timer.name == "service":
+            other, cause = self._service_alarm(alarm), f"timer/{timer.name}/{timer.due_us}"
+            events += other.happen(TRUE, from_us(timer.due_us), Origin(cause, (cause,), recorded_at))
+            self._touch(other)
+        self._touch(alarm)
+        return events
+
+    def _service_alarm(self, alarm: Alarm) -> Alarm:
+        other = service_alarm(alarm, self._book.alarms)
+        return self._book.alarms.setdefault(other.alarm_id, other)
 
     def on_command(self, item: Asked) -> list[Event] | Refusal:
-        """`acknowledge` or `comment`. Roles, and commands sent again, are the step's business."""
+        """An alarm's command (alarm_commands.carry_out). Roles, and commands sent again, are the step's business."""
         command = item.command
-        alarm = self._alarms.get(command.target_id)
+        alarm = self._book.alarms.get(command.target_id)
         if alarm is None:
             return Refusal("not_found", f"没有报警 / no alarm {command.target_id}")
         if command.kind not in COMMANDS or COMMANDS[command.kind].target != "alarm":
             return Refusal("wrong_target", f"不能对报警执行 / cannot be done to an alarm: {command.kind}")
-        version = alarm.state.version if alarm.state else 0
-        if command.seen_version is not None and command.seen_version != version:
-            return Refusal("stale_version", _what_changed(alarm, command.seen_version, version))
-        at = command.occurred_at or command.issued_at
         received_at = from_us(received_at_us(item))
         origin = Origin(command.command_id, (item.record.coordinate,), received_at, command.actor)
-        if command.kind == "comment":
-            events = [alarm.comment(at, origin, command.data)]
-        elif (alarm.process_state, ACKNOWLEDGE) in TRANSITIONS:
-            text = str(command.data.get("comment", ""))
-            events = alarm.happen(ACKNOWLEDGE, at, origin, more={**command.data, "comment": text})
-        else:
-            state = alarm.process_state
-            return Refusal("nothing_to_acknowledge", f"无可确认 / nothing to acknowledge: {_ZH[state]} / {state}")
-        self._changed[alarm.alarm_id] = alarm
-        return events
+        outcome = carry_out(alarm, command, origin)
+        if isinstance(outcome, list):
+            if command.kind == "return_to_service":
+                other = self._service_alarm(alarm)
+                outcome += other.happen(FALSE, command.occurred_at or command.issued_at, origin)
+                self._touch(other)
+            self._touch(alarm)
+        return outcome
 
     def has_alarm(self, key: str) -> bool:
         """Whether `key` is an alarm of this site: of a rule in force, or one that was ever raised."""
-        return key in self._alarms
+        return key in self._book.alarms
 
     def take_changed(self, step: int) -> list[AlarmState]:
         """States changed since the last call, stamped with `step`; they then count as unchanged."""
@@ -175,98 +256,28 @@ class SiteAlarms:
     @property
     def columns(self) -> SensorColumns:
         """Last time of every sensor, in the order of the sensors' ids."""
-        return self._columns
+        return self._book.columns
 
     def memory(self, last_times: bool = True) -> dict[str, Any]:
-        """What is needed beside the states: running delays, rules of standing alarms, and last times unless they are
-        kept elsewhere, as in pages."""
-        busy = [self._busy[key] for key in sorted(self._busy)]
-        heard = dict(zip(("sensor_ids", "last_us"), self._columns.heard(), strict=True)) if last_times else {}
-        return heard | {
-            "pending": [[alarm.alarm_id, alarm.on_since_us, alarm.off_since_us, alarm.peak] for alarm in busy],
-            "rules": [self._dump(alarm) for alarm in busy if alarm.active],
-        }
+        """What is needed beside the states: running delays, rules of standing alarms, signals in trouble, and last
+        times unless they are kept elsewhere, as in pages."""
+        heard = dict(zip(("sensor_ids", "last_us"), self._book.columns.heard(), strict=True)) if last_times else {}
+        return heard | self._book.memory() | {"doubts": self._agreement.memory(), "signals": self._signals.memory()}
 
-    def _dump(self, alarm: Alarm) -> dict[str, Any]:
-        if alarm.alarm_id not in self._dumps and alarm.rule is not None:
-            self._dumps[alarm.alarm_id] = alarm.rule.model_dump(mode="json")
-        return self._dumps[alarm.alarm_id]
+    def _touch(self, alarm: Alarm) -> None:
+        self._changed[alarm.alarm_id] = alarm
+        self._set_timer(alarm)
 
-    def _adopt(self, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor]) -> None:
-        """Give each rule its alarm; drop the rules that have gone, unless their alarm still stands."""
-        in_force: set[str] = set()
-        for rule in rules:
-            if rule.site_id != self.site_id:
-                continue
-            key = alarm_id(self.site_id, rule.sensor_id, rule.rule_id)
-            in_force.add(key)
-            alarm = self._alarms.setdefault(key, Alarm(key, self.site_id, rule.rule_id, rule.sensor_id))
-            alarm.rule = rule
-            if rule.sensor_id in sensors:
-                alarm.unit = sensors[rule.sensor_id].unit
-        self._retired: set[str] = set()
-        for key, alarm in list(self._alarms.items()):
-            if key in in_force:
-                continue
-            if alarm.rule is not None and alarm.active:
-                self._retired.add(key)
-            elif alarm.state is None:
-                del self._alarms[key]
-            else:
-                alarm.drop_rule()
-
-    def _arrange(self, sensors: Mapping[str, Sensor], last_us: Mapping[str, int]) -> None:
-        """Lay out the columns, thresholds and marks for the rules and sensors now in force."""
-        self._of_sensor: dict[str, list[Alarm]] = {}
-        resolutions = {sensor_id: resolution_of(sensors[sensor_id]) for sensor_id in sorted(sensors)}
-        for alarm in sorted(self._alarms.values(), key=lambda alarm: alarm.rule_id):
-            if alarm.rule is not None:
-                resolution = resolutions.setdefault(alarm.rule.sensor_id, resolution_of(None))
-                alarm.threshold = Threshold.of(alarm.rule, resolution)
-                self._of_sensor.setdefault(alarm.rule.sensor_id, []).append(alarm)
-        self._columns = SensorColumns(resolutions, last_us)
-        self._busy: dict[str, Alarm] = {}
-        self._dumps: dict[str, dict[str, Any]] = {}
-        for sensor_id in self._of_sensor:
-            self._mark(sensor_id)
-
-    def _mark(self, sensor_id: str) -> None:
-        alarms = self._of_sensor.get(sensor_id, [])
-        for alarm in alarms:
-            if alarm.busy:
-                self._busy[alarm.alarm_id] = alarm
-            else:
-                self._busy.pop(alarm.alarm_id, None)
-        thresholds = [alarm.threshold for alarm in alarms if alarm.threshold is not None]
-        self._columns.set_marks(sensor_id, thresholds, any(alarm.busy for alarm in alarms))
+    def _set_timer(self, alarm: Alarm) -> None:
+        timer = next_timer(alarm)
+        if timer is None:
+            self._timers.pop(alarm.alarm_id, None)
+            return
+        self._timers[alarm.alarm_id] = timer
+        self._next_us = timer.due_us if self._next_us is None else min(self._next_us, timer.due_us)
 
 
-def _known(state: AlarmState) -> Alarm:
-    return Alarm(
-        state.alarm_id, state.site_id, state.rule_id, state.sensor_id, state.area_code, state.unit, state=state,
-        peak=state.peak,
-    )  # fmt: skip
-
-
-_ZH = {
-    ProcessState.NORMAL: "正常",
-    ProcessState.UNACKNOWLEDGED: "未确认",
-    ProcessState.ACKNOWLEDGED: "已确认",
-    ProcessState.RETURNED_UNACKNOWLEDGED: "已恢复未确认",
-    ProcessState.LATCHED: "锁存",
-}
-
-
-def _what_changed(alarm: Alarm, seen: int, version: int) -> str:
-    state = alarm.state
-    if state is None:
-        return f"报警从未发生 / seen version {seen}, but the alarm was never raised"
-    latest = state.changed_at.isoformat()
-    facts = [f"{_ZH[state.process_state]} / {state.process_state}", f"changed at {latest}"]
-    if state.returned_at is not None:
-        facts.append(f"returned at {state.returned_at.isoformat()}")
-    if state.acknowledged_by is not None and state.acknowledged_at is not None:
-        facts.append(f"acknowledged by {state.acknowledged_by} at {state.acknowledged_at.isoformat()}")
-    if state.raised_at is not None:
-        facts.append(f"raised at {state.raised_at.isoformat()}")
-    return f"报警已变化 / seen version {seen}, now {version}: " + "; ".join(facts)
+def _of_row(frame: Frame, row: int) -> Origin:
+    number = frame.row(row)
+    cause, causes = f"{frame.header.frame_id}/{number}", (f"{frame.record.coordinate}/{number}",)
+    return Origin(cause, causes, from_us(frame.header.received_at_us))

@@ -18,15 +18,16 @@ import pyarrow as pa
 from schemas.alarms import AlarmRule
 from schemas.memory import PAGE
 from schemas.registry import Sensor
-from schemas.terms import UNUSABLE, Direction
+from schemas.terms import UNUSABLE, Direction, Quality
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Columns = tuple[Ints, Ints, Floats, npt.NDArray[np.uint8]]  # place, time, value, quality of each reading
 
 UNKNOWN_RESOLUTION = 1e-6  # finer than any instrument: nothing that differs is made equal
 NEVER_US = int(np.iinfo(np.int64).min)  # time of the last reading of a sensor not heard yet
 _UNUSABLE = np.uint8(int(UNUSABLE))
-_NO_VALUE = np.uint8(255)
+_NO_VALUE = np.uint8(int(Quality.SENSOR_FAULT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +131,23 @@ class SensorColumns:
         self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
         self._any_low = self._any_low or bool(self._low[place] > -np.inf)
 
-    def absorb(self, batch: pa.RecordBatch) -> list[Watched]:
-        """Take in a frame (FRAME_SCHEMA): the readings to be looked at, by sensor; last times move on.
+    def watched(self, columns: Columns) -> list[Watched]:
+        """The readings of a frame to be looked at, by sensor.
 
         A reading not newer than its sensor's last one is late and is left out. So is one without a usable value (NaN,
         infinite, or a quality bit of UNUSABLE), but its time counts: what comes after must be newer than it.
         """
-        place, times, values, quality = self._columns(batch)
+        place, times, values, quality = columns
         hit = values >= self._high[place]
         if self._any_low:
             hit |= values <= self._low[place]
-        found = self._watched(place, times, values, quality, hit) if hit.any() else []
+        return self._watched(place, times, values, quality, hit) if hit.any() else []
+
+    def move_on(self, columns: Columns) -> None:
+        """The frame is absorbed: the sensors' last times move on."""
+        place, times, _, _ = columns
         np.maximum.at(self.last_us, place, times)
         self._touched[place // PAGE] = True
-        return found
 
     def _watched(
         self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], hit: npt.NDArray[np.bool_]
@@ -164,7 +168,7 @@ class SensorColumns:
         columns: Sequence[list[Any]] = (rows.tolist(), times.tolist(), values.tolist(), steps.tolist())
         return [Watched(self.ids[int(place[a])], *(column[a:b] for column in columns)) for a, b in pairwise(cuts)]
 
-    def _columns(self, batch: pa.RecordBatch) -> tuple[Ints, Ints, Floats, npt.NDArray[np.uint8]]:
+    def read(self, batch: pa.RecordBatch) -> Columns:
         """Place of the sensor, time in µs, value and quality of each row; a row with a null says nothing."""
         ids, times, values, quality = batch.columns
         codes = ids.indices

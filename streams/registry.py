@@ -10,7 +10,7 @@ from schemas.model import Message, Refused
 from schemas.registry import CalendarDay, Control, Department, Matter, Place, Sector, Sensor, Site
 from streams.decode import Record
 from streams.duties import Duties
-from streams.rules import default_rules
+from streams.rules import default_rules, in_force
 from streams.surroundings import Surroundings
 
 # about no site: who leads, and which days are worked
@@ -105,6 +105,7 @@ class Registry:
                 return sensor.site_id
             case "registry.rules":
                 rule = AlarmRule.parse(value)
+                self._refuse_laxer(rule)
                 self.rules[rule.site_id][rule.sensor_id, rule.rule_id] = rule
                 self._rule_of[name] = (rule.sensor_id, rule.rule_id)
                 return rule.site_id
@@ -132,10 +133,24 @@ class Registry:
                 self.rules[site_id].pop(self._rule_of.pop(name, ("", "")), None)
 
     def alarm_rules(self, site_id: str) -> list[AlarmRule]:
-        """The defaults from the sensors' own limits, each replaced by the site's rule of the same sensor and id."""
-        own = self.rules[site_id]
-        defaults = {(r.sensor_id, r.rule_id): slim(r) for r in default_rules(self.sensors[site_id].values())}
-        return list((defaults | own).values())
+        """The defaults of the alarm classes, each replaced by the site's rule of the same sensor and id if stricter."""
+        return self._in_force(site_id)[0]
+
+    def laxer_rules(self, site_id: str) -> list[Refused]:
+        """Rules of the site that are not in force: they ask less than the default, and nobody approved that."""
+        return self._in_force(site_id)[1]
+
+    def _in_force(self, site_id: str) -> tuple[list[AlarmRule], list[Refused]]:
+        defaults = map(slim, default_rules(self.sensors[site_id].values(), self.places[site_id]))
+        return in_force(defaults, self.rules[site_id].values())
+
+    def _refuse_laxer(self, rule: AlarmRule) -> None:
+        """As far as is known now: sensor and place may come later, so `alarm_rules` looks again."""
+        sensor = self.sensors[rule.site_id].get(rule.sensor_id)
+        if sensor is not None:
+            _, refused = in_force(default_rules([sensor], self.places[rule.site_id]), [rule])
+            if refused:
+                raise refused[0]
 
 
 def _put(held: dict[Any, Any], key: Any, value: Message | None) -> None:

@@ -1,44 +1,21 @@
-"""Alarm rules: the defaults from the sensors' own limits, and rules as people write them in a file. Pure."""
+"""Alarm rules: the defaults from the classes and the sensors' own limits, and rules as people write them. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from schemas.alarms import AlarmRule
+from schemas.alarm_classes import AlarmClass, alarm_classes, limit_at
+from schemas.alarms import AlarmRule, Escalation
 from schemas.model import Refused
-from schemas.registry import Sensor
-from schemas.terms import Direction, Priority
+from schemas.registry import Place, Sensor
+from schemas.terms import Direction, RuleKind
 
-REGISTRY_LIMIT = "registry limit of the sensor"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Delays in seconds, deadband in the sensor's unit; None = DEADBAND_STEPS steps of the sensor's resolution."""
-
-    on_delay_s: float = 0
-    off_delay_s: float = 60
-    deadband: float | None = None
-    priority: Priority = Priority.P3
-    action_zh: str = ""
-    action_en: str = ""
-
-
-# By signal. What is not named here is raised by its first reading: a delay that nobody chose must not hide an alarm.
-SETTINGS: dict[str, Settings] = {
-    "ch4_pct": Settings(
-        on_delay_s=60, off_delay_s=60, deadband=0.05, priority=Priority.P2,
-        action_zh="查明瓦斯来源，检查通风；达到断电浓度时断电撤人",
-        action_en="Find the source of the methane and check ventilation; at the cut-off limit cut power and withdraw",
-    ),
-    "co_ppm": Settings(
-        priority=Priority.P2, action_zh="查明一氧化碳来源，检查有无发热、火情",
-        action_en="Find the source of the carbon monoxide; look for heating or fire",
-    ),
-}  # fmt: skip
-DEADBAND_STEPS = 5
+_INHERITED = (
+    "class_id", "level", "basis", "consequence_zh", "consequence_en", "action_zh", "action_en", "time_to_respond_s",
+    "ack_timeout_s", "re_alarm_s", "latches",
+)  # fmt: skip
+DEADBAND_STEPS = 5  # of the sensor's resolution, where neither class nor registry says
 
 _DIRECTIONS: dict[str, Direction] = {
     **dict.fromkeys(("high", "h", "hi", ">=", ">", "upper", "max", "上限", "高"), Direction.HIGH),
@@ -47,19 +24,19 @@ _DIRECTIONS: dict[str, Direction] = {
 _NUMBERS = ("limit", "on_delay_s", "off_delay_s", "deadband")
 
 
-def default_rules(sensors: Iterable[Sensor]) -> list[AlarmRule]:
-    """One rule per sensor and side that has an alarm limit in the registry.
+def default_rules(sensors: Iterable[Sensor], places: Mapping[str, Place] | None = None) -> list[AlarmRule]:
+    """One rule per sensor and side that has a limit, from the alarm class that fits the sensor and its place.
 
-    Where the registry's release limit lies inside the alarm limit, the deadband is the distance between the two.
+    Of the class's limit and the registry's the stricter one holds. Where the registry's release limit lies inside the
+    alarm limit, the deadband is the distance between the two.
     """
     rules = []
     for sensor in sensors:
-        for direction, limit, release in (
-            (Direction.HIGH, sensor.alarm_high, sensor.release_high),
-            (Direction.LOW, sensor.alarm_low, sensor.release_low),
-        ):
-            if limit is not None and math.isfinite(limit):
-                rules.append(_default(sensor, direction, limit, release))
+        place = (places or {}).get(sensor.place_id)
+        for direction in (Direction.HIGH, Direction.LOW):
+            rule = _default(sensor, place.kind if place else "", direction)
+            if rule is not None:
+                rules.append(rule)
     return rules
 
 
@@ -68,27 +45,105 @@ def rule_id_of(sensor: Sensor | None, direction: Direction) -> str:
     return f"{(sensor and (sensor.signal or sensor.quantity)) or 'value'}.{direction}"
 
 
-def _default(sensor: Sensor, direction: Direction, limit: float, release: float | None) -> AlarmRule:
-    settings = SETTINGS.get(sensor.signal, Settings())
+def _default(sensor: Sensor, place_kind: str, direction: Direction) -> AlarmRule | None:
+    found = alarm_classes().of(sensor, place_kind, direction)
+    high = direction is Direction.HIGH
+    own, release = (sensor.alarm_high, sensor.release_high) if high else (sensor.alarm_low, sensor.release_low)
+    limit = _stricter(direction, limit_at(found.limit, place_kind), own)
+    if limit is None:
+        return None
     return AlarmRule(
         rule_id=rule_id_of(sensor, direction), site_id=sensor.site_id, sensor_id=sensor.sensor_id,
-        direction=direction, limit=limit, on_delay_s=settings.on_delay_s, off_delay_s=settings.off_delay_s,
-        deadband=_deadband(sensor, settings, direction, limit, release), priority=settings.priority,
-        basis=REGISTRY_LIMIT, action_zh=settings.action_zh, action_en=settings.action_en,
+        direction=direction, limit=limit, level="H" if high else "L", on_delay_s=found.on_delay_s,
+        off_delay_s=found.off_delay_s, deadband=_deadband(sensor, found, direction, limit, release),
+        escalations=_escalations(sensor, found, place_kind, direction, limit), priority=found.priority,
+        latches=found.latches, ack_timeout_s=found.ack_timeout_s, re_alarm_s=found.re_alarm_s, class_id=found.id,
+        basis=found.basis, consequence_zh=found.consequence_zh, consequence_en=found.consequence_en,
+        action_zh=found.action_zh, action_en=found.action_en, time_to_respond_s=found.time_to_respond_s,
     )  # fmt: skip
 
 
+def _stricter(direction: Direction, *limits: float | None) -> float | None:
+    known = [limit for limit in limits if limit is not None and math.isfinite(limit)]
+    return (min(known) if direction is Direction.HIGH else max(known)) if known else None
+
+
+def _escalations(
+    sensor: Sensor, found: AlarmClass, place_kind: str, direction: Direction, limit: float
+) -> tuple[Escalation, ...]:  # fmt: skip
+    """The class's steps that lie further out than the limit and each other, and those by duration."""
+    sign, steps, furthest = 1 if direction is Direction.HIGH else -1, [], limit
+    for step in found.escalations:
+        if step.after_s is not None:
+            steps.append(Escalation(level=step.level, priority=step.priority, after_s=step.after_s))
+            continue
+        own = sensor.cut_high if step.limit == "setpoint.cut_ge" else None
+        further = _stricter(direction, limit_at(step.limit, place_kind), own)
+        if further is not None and sign * further > sign * furthest:
+            steps.append(Escalation(level=step.level, priority=step.priority, limit=further))
+            furthest = further
+    return tuple(steps)
+
+
 def _deadband(
-    sensor: Sensor, settings: Settings, direction: Direction, limit: float, release: float | None
+    sensor: Sensor, found: AlarmClass, direction: Direction, limit: float, release: float | None
 ) -> float:  # fmt: skip
     if release is not None and math.isfinite(release):
         inward = Decimal(repr(limit)) - Decimal(repr(release))
         inward = inward if direction is Direction.HIGH else -inward
         if inward > 0:
             return float(inward)
-    if settings.deadband is not None:
-        return settings.deadband
+    if found.deadband is not None:
+        return found.deadband
     return float(DEADBAND_STEPS * Decimal(repr(sensor.resolution)))
+
+
+def laxer(own: AlarmRule, default: AlarmRule) -> str | None:
+    """Why a site's rule asks less than the default it replaces, in words; None: it does not, or it is approved."""
+    if own.approval.strip():
+        return None
+    sign = 1 if default.direction is Direction.HIGH else -1
+    found = []
+    if own.kind is not RuleKind.LEVEL or own.direction is not default.direction:
+        found.append("it watches something else")
+    elif sign * own.limit > sign * default.limit:
+        found.append(f"limit {own.limit:g} instead of {default.limit:g}")
+    if own.on_delay_s > max(default.on_delay_s, alarm_classes().longest_on_delay_s):
+        found.append(f"on_delay_s {own.on_delay_s:g} instead of {default.on_delay_s:g}")
+    return f"laxer than {default.class_id or 'the default'} without an approval: {', '.join(found)}" if found else None
+
+
+def completed(own: AlarmRule, default: AlarmRule) -> AlarmRule:
+    """A site's rule with what it leaves open taken from the class: texts, times, further limits that lie outwards.
+
+    The class's priority is the least that holds, unless a less urgent one was approved.
+    """
+    given = {name: getattr(default, name) for name in _INHERITED if not getattr(own, name)}
+    if not own.approval.strip():
+        given["priority"] = min(own.priority, default.priority)
+    if not own.escalations:
+        sign = 1 if own.direction is Direction.HIGH else -1
+        given["escalations"] = tuple(
+            step for step in default.escalations if step.limit is None or sign * step.limit > sign * own.limit
+        )
+    return own.model_copy(update=given)
+
+
+def in_force(defaults: Iterable[AlarmRule], own: Iterable[AlarmRule]) -> tuple[list[AlarmRule], list[Refused]]:
+    """The defaults, each replaced by the site's rule of the same sensor and id unless that is laxer; what was refused.
+
+    A limit of the registry is binding like one of the law: the device's own alarm stands at it.
+    """
+    rules = {(rule.sensor_id, rule.rule_id): rule for rule in defaults}
+    refused = []
+    for rule in own:
+        key = (rule.sensor_id, rule.rule_id)
+        why = laxer(rule, rules[key]) if key in rules else None
+        if why is None:
+            rules[key] = completed(rule, rules[key]) if key in rules else rule
+        else:
+            refused.append(Refused("limit", f"rule {rule.rule_id} of sensor {rule.sensor_id}: {why}"))
+    return list(rules.values()), refused
 
 
 def parse_rule(row: Mapping[str, Any], sensors: Mapping[str, Sensor], site_id: str) -> AlarmRule:

@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from schemas.alarms import AlarmState
@@ -23,6 +24,7 @@ from schemas.times import from_us, to_us
 from schemas.topics import topics
 from streams.admission import Gate, Refusals, letter, split_absurd
 from streams.alarms import SiteAlarms
+from streams.attention import Attention
 from streams.classify import Judgement, SiteCriteria
 from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
 from streams.hazard_store import Held, read_held
@@ -150,6 +152,7 @@ class PartitionState:
     stored_memories: dict[str, StoredMemory] = field(default_factory=dict)
     answers: dict[str, CommandResult] = field(default_factory=dict)
     data_now_us: int = 0
+    attention: Attention = field(default_factory=Attention)
     completed: int | None = None  # the last step that has a step record; None: none stands in this log yet
 
     def restore(self, record: Record) -> None:
@@ -226,6 +229,8 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
     out = Emitted()
     number = state.step + 1
     now = from_us(now_us)
+    watched_since = from_us(state.attention.begin(now_us))
+    newest_us = 0
     touched: dict[str, SiteProcess] = {}
     for record in sorted(records, key=lambda r: (topics()[r.topic].rank or 0, r.offset)):
         try:
@@ -233,6 +238,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         except Refused as refused:
             out.refused.append((letter(record, refused, now_us), record))
             continue
+        newest_us = max(newest_us, received_at_us(item))
         site_id = site_of(item)
         process = state.site(site_id, context)
         if process is None:
@@ -250,8 +256,11 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
             log.exception("input %s was not absorbed", record.coordinate)
             broken = Refused("", f"not absorbed: {type(error).__name__}: {error}")
             out.refused.append((letter(record, broken, now_us, site_id), record))
+    if newest_us:
+        state.attention.read(now_us, newest_us)
+    caught_up = not records and state.attention.caught_up(now_us)
     for process in state.wake(context):
-        if _tick(process, now_us, out):
+        if _tick(process, now_us, out, caught_up=caught_up):
             touched[process.site_id] = process
     if not records and not touched:
         return out
@@ -259,18 +268,18 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         out.alarm_states += process.alarms.take_changed(number)
         out.hazard_states += process.hazards.take_changed(number)
         out.memories += process.take_memory(number)
-    out.record = _step_record(state, records, number, now, context)
+    out.record = _step_record(state, records, number, now, context).model_copy(update={"watched_since": watched_since})
     state.step, state.completed, state.absorbed = number, number, dict(out.record.absorbed)
     return out
 
 
-def _tick(process: SiteProcess, now_us: int, out: Emitted) -> bool:
+def _tick(process: SiteProcess, now_us: int, out: Emitted, *, caught_up: bool) -> bool:
     """What is due by `now_us`; whether anything was. Timers name their own due time, so it matters not who asks when.
 
     A timer that breaks must not stop the stream, as an input must not; it is asked again at the next step.
     """
     before = len(out.events)
-    for timers_of in (process.alarms.on_tick, process.hazards.on_tick):
+    for timers_of in (partial(process.alarms.on_tick, caught_up=caught_up), process.hazards.on_tick):
         try:
             out.events += timers_of(now_us)
         except Exception:

@@ -1,7 +1,7 @@
 from schemas.ids import alarm_id, event_id
 from schemas.terms import Priority, ProcessState
 from schemas.times import from_us
-from streams.alarmlife import ACKNOWLEDGE, ACTIVE, FALSE, TRANSITIONS, TRUE
+from streams.alarmtable import ACTIVE, LATCHING, TRANSITIONS, TRUE, Trigger, row_of
 from streams.refusal import Refusal
 from tests.alarm_bench import SITE, ask, brief, engine, frame, reborn, rule, sensor, upstream, us
 
@@ -10,20 +10,32 @@ KEY = alarm_id(SITE, "T1", "ch4_pct.high")
 
 def test_the_table_is_that_of_the_standard():
     drawn = {
-        ("A", "true"): "B", ("B", "ack"): "C", ("B", "false"): "D", ("C", "false"): "A", ("D", "ack"): "A",
-        ("D", "true"): "B",
+        "A": {"CONDITION_TRUE": "B"},
+        "B": {
+            "ACKNOWLEDGE": "C", "CONDITION_FALSE": "D", "MORE_SEVERE": "B", "LESS_SEVERE": "B", "NOT_ACKNOWLEDGED": "B",
+        },
+        "C": {
+            "CONDITION_FALSE": "A", "UNACKNOWLEDGE": "B", "RE_ALARM": "B", "MORE_SEVERE": "B", "LESS_SEVERE": "C",
+        },
+        "D": {"ACKNOWLEDGE": "A", "CONDITION_TRUE": "B"},
+        "L": {"RESET": "A", "CONDITION_TRUE": "B"},
     }  # fmt: skip
-    letter = dict(zip(("normal", "unacknowledged", "acknowledged", "returned_unacknowledged"), "ABCD", strict=True))
-    word = {TRUE: "true", FALSE: "false", ACKNOWLEDGE: "ack"}
-    table = {(letter[state], word[trigger]): letter[to] for (state, trigger), (to, _) in TRANSITIONS.items()}
-    assert table == drawn
+    names = ("normal", "unacknowledged", "acknowledged", "returned_unacknowledged", "latched")
+    letter = dict(zip(names, "ABCDL", strict=True))
+    table = {(letter[state], trigger.name): letter[to] for (state, trigger), (to, _) in TRANSITIONS.items()}
+    assert table == {(state, trigger): to for state, row in drawn.items() for trigger, to in row.items()}
+    latching = {(letter[state], trigger.name): letter[to] for (state, trigger), (to, _) in LATCHING.items()}
+    assert latching == {("C", "CONDITION_FALSE"): "L", ("D", "ACKNOWLEDGE"): "L"}
 
 
 def test_events_of_the_table_agree_with_its_states():
-    for (state, trigger), (to, kinds) in TRANSITIONS.items():
-        assert ("alarm_raised" in kinds) == (trigger is TRUE), state
-        assert ("alarm_cleared" in kinds) == (to is ProcessState.NORMAL), state
-        assert (to in ACTIVE) == ((state in ACTIVE and trigger is not FALSE) or trigger is TRUE), state
+    for latches in (False, True):
+        for state, trigger in TRANSITIONS:
+            to, kinds = row_of(state, trigger, latches=latches)
+            assert ("alarm_raised" in kinds) == (trigger is TRUE), state
+            assert ("alarm_cleared" in kinds) == (to is ProcessState.NORMAL), state
+            stands = state in ACTIVE and trigger is not Trigger.CONDITION_FALSE
+            assert (to in ACTIVE) == (stands or trigger is TRUE), state
 
 
 def test_acknowledged_then_returned_clears():
@@ -42,7 +54,7 @@ def test_returned_then_acknowledged_clears_and_the_next_raise_is_a_new_occurrenc
     assert brief(events) == [("acknowledged", 15), ("cleared", 15)]
     assert events[0].data == {"occurrence_id": first[0].data["occurrence_id"], "comment": "去看", "seen_by": "zhang"}
     assert (events[0].actor.id, events[0].causes) == ("zhang", ("log/commands/3/7",))
-    (again,) = alarms.on_frame(frame([(20, 1.0)], 1))
+    (again,) = alarms.on_frame(frame([(90, 1.0)], 1))
     assert again.data["occurrence_id"] != first[0].data["occurrence_id"]
     (state,) = alarms.take_changed(1)
     assert (state.process_state, state.acknowledged_at, state.returned_at) == (ProcessState.UNACKNOWLEDGED, None, None)
@@ -50,24 +62,24 @@ def test_returned_then_acknowledged_clears_and_the_next_raise_is_a_new_occurrenc
 
 def test_an_acknowledgement_of_what_nobody_has_seen_is_refused():
     alarms = engine([rule()])
-    alarms.on_frame(frame([(0, 1.2), (10, 0.1), (20, 1.2)]))
-    refused = alarms.on_command(ask("acknowledge", KEY, seen=1, at=21))
+    alarms.on_frame(frame([(0, 1.2), (10, 0.1), (90, 1.2)]))
+    refused = alarms.on_command(ask("acknowledge", KEY, seen=1, at=91))
     assert isinstance(refused, Refusal)
     assert refused.guard == "stale_version"
     assert "now 3" in refused.reason
     assert "unacknowledged" in refused.reason
-    assert from_us(us(20)).isoformat() in refused.reason
+    assert from_us(us(90)).isoformat() in refused.reason
 
 
 def test_refusals_name_their_guard():
     alarms = engine([rule()])
     assert alarms.on_command(ask("acknowledge", "no such id")).guard == "not_found"
-    assert alarms.on_command(ask("acknowledge", KEY)).guard == "nothing_to_acknowledge"
+    assert alarms.on_command(ask("acknowledge", KEY, 0)).guard == "nothing_to_acknowledge"
     assert alarms.on_command(ask("acknowledge", KEY, seen=3)).guard == "stale_version"
     assert alarms.on_command(ask("close", KEY)).guard == "wrong_target"
     alarms.on_frame(frame([(0, 1.2)]))
     assert brief(alarms.on_command(ask("acknowledge", KEY, seen=1))) == [("acknowledged", 0)]
-    assert alarms.on_command(ask("acknowledge", KEY, at=1)).guard == "nothing_to_acknowledge"
+    assert alarms.on_command(ask("acknowledge", KEY, 2, at=1)).guard == "nothing_to_acknowledge"
     assert alarms.has_alarm(KEY)
     assert not alarms.has_alarm("no such id")
 
@@ -103,8 +115,8 @@ def test_an_upstream_alarm_that_comes_with_its_end_is_both():
 def test_an_upstream_alarm_whose_end_was_lost_ends_with_the_next():
     alarms = engine([])
     alarms.on_upstream(upstream(0))
-    events = alarms.on_upstream(upstream(60, 90))
-    assert brief(events) == [("returned", 60), ("raised", 60), ("returned", 90)]
+    events = alarms.on_upstream(upstream(600, 690))
+    assert brief(events) == [("returned", 600), ("raised", 600), ("returned", 690)]
     assert events[0].data["end_assumed"] is True
     assert len({event.event_id for event in events}) == 3
     assert alarms.on_upstream(upstream(0, 30)) == []
@@ -144,7 +156,7 @@ def test_a_rule_that_comes_back_finds_its_alarm():
     alarms.on_frame(frame([(0, 1.2)]))
     alarms.configure([], {"T1": sensor()})
     alarms.configure([rule()], {"T1": sensor()})
-    assert brief(alarms.on_frame(frame([(30, 0.5), (60, 1.1)], 1))) == [("returned", 30), ("raised", 60)]
+    assert brief(alarms.on_frame(frame([(30, 0.5), (90, 1.1)], 1))) == [("returned", 30), ("raised", 90)]
 
 
 def test_a_rule_that_goes_while_nothing_stands_is_forgotten():

@@ -38,7 +38,7 @@ CASES = [
     ),
     ("in the deadband the off-delay stops", {**DELAYS, "on_delay_s": 0}, [(0, 1), (30, 0.9), (60, 0.97), (90, 0.9)],
      [("raised", 0)]),
-    ("raised again after the return", {}, [(0, 1), (1, 0), (2, 1)], [("raised", 0), ("returned", 1), ("raised", 2)]),
+    ("raised again after the return", {}, [(0, 1), (1, 0), (62, 1)], [("raised", 0), ("returned", 1), ("raised", 62)]),
     ("no value says nothing", DELAYS, [(0, 1), (30, None), (60, 1)], [("raised", 60)]),
     ("no value is no fulfilment", DELAYS, [(0, 1), (60, None)], []),
     ("no value does not end an alarm", {}, [(0, 1), (30, None), (60, 1)], [("raised", 0)]),
@@ -60,7 +60,7 @@ CASES = [
 @pytest.mark.parametrize(("given", "readings", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_delays_limits_and_deadbands_are_those_of_the_contract(given, readings, expected):
     together = engine([rule(**given)]).on_frame(frame(readings))
-    assert brief(together) == expected
+    assert brief([event for event in together if event.kind.startswith("alarm")]) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_one_frame_per_reading_gives_the_same(case):
     _, given, readings, expected = case
     alarms = engine([rule(**given)])
     events = [event for n, reading in enumerate(readings) for event in alarms.on_frame(frame([reading], n))]
-    assert brief(events) == expected
+    assert brief([event for event in events if event.kind.startswith("alarm")]) == expected
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from schemas.events import Event
 from schemas.ids import alarm_id, occurrence_id
 from schemas.times import to_us
-from streams.alarmlife import TRANSITIONS
+from streams.alarmtable import TRANSITIONS
 from streams.limits import in_steps
 from streams.refusal import Refusal
 from tests.alarm_bench import SITE, ask, engine, frame, reborn, rule, sensor, told, us
 from tests.alarm_oracle import Episode, Limit, episodes
 
+MOVES = {"alarm_raised", "alarm_returned", "alarm_acknowledged", "alarm_cleared"}
 TOLD = {"alarm_raised": "TRUE", "alarm_returned": "FALSE", "alarm_acknowledged": "ACKNOWLEDGE"}
 
 
@@ -129,8 +130,8 @@ ACTS = st.lists(
 
 
 @settings(deadline=None)
-@given(ACTS, st.sampled_from([0, 60]), st.booleans())
-def test_no_sequence_of_readings_and_acknowledgements_leaves_the_table(acts, delay, sees):
+@given(ACTS, st.sampled_from([0, 60]))
+def test_no_sequence_of_readings_and_acknowledgements_leaves_the_table(acts, delay):
     ours, key = rule(on_delay_s=delay, off_delay_s=delay, deadband=0.05), alarm_id(SITE, "T1", "ch4_pct.high")
     alarms, states, version, state, occurrences = engine([ours]), {}, 0, "normal", []
     for n, act in enumerate(acts):
@@ -139,20 +140,21 @@ def test_no_sequence_of_readings_and_acknowledgements_leaves_the_table(acts, del
             alarms = reborn(alarms, [ours], states)
             continue
         if isinstance(act, str):
-            events = alarms.on_command(ask(act, key, version if sees else None, at))
+            events = alarms.on_command(ask(act, key, version, at))
             if isinstance(events, Refusal):
                 assert (events.guard, act) == ("nothing_to_acknowledge", "acknowledge")
                 assert state in ("normal", "acknowledged")
                 continue
         else:
             events = alarms.on_frame(frame([(at, act)], n))
-        kinds = tuple(event.kind for event in events)
-        if kinds and kinds != ("comment_added",):
+        moves = tuple(event.kind for event in events if event.kind in MOVES)
+        if moves:
             (to, expected), = [it for (was, trigger), it in TRANSITIONS.items()
-                               if was == state and trigger.name.endswith(TOLD[kinds[0]])]  # fmt: skip
-            assert kinds == expected
+                               if was == state and trigger.name.endswith(TOLD[moves[0]])
+                               and not trigger.name.startswith(("UN", "NOT"))]  # fmt: skip
+            assert moves == expected
             state = to
-        if kinds == ("alarm_raised",):
+        if moves == ("alarm_raised",):
             occurrences.append(events[0].data["occurrence_id"])
             assert occurrences[-1] == occurrence_id(key, events[0].typed_data().began_at)
         version += len(events)

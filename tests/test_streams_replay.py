@@ -48,7 +48,7 @@ def test_a_file_sorted_by_sensor_has_no_late_rows():
 
 
 def test_an_event_names_its_file_and_row_and_ids_do_not_depend_on_frames(monkeypatch):
-    series = readings([(0, 0.4), (30, 1.5), (60, 0.4), (90, 1.5)])
+    series = readings([(0, 0.4), (30, 1.5), (60, 0.4), (120, 1.5)])
     whole = run(series, [rule()])
     assert [event.causes for event in whole] == [(f"replay/shift.csv/0/0/{row}",) for row in (2, 3, 4)]
     assert all(event.recorded_at == event.occurred_at for event in whole)

@@ -25,9 +25,9 @@ def test_a_site_restored_and_not_heard_since_is_asked_too():
     assert mine.state.sites == {}
     run_step(mine.state, [], to_us(at(1)), mine.context)
     (process,) = mine.state.sites.values()
-    process.alarms.on_tick = lambda now_us: asked.append(now_us) or []
+    process.alarms.on_tick = lambda now_us, caught_up: asked.append((now_us, caught_up)) or []
     assert run_step(mine.state, [], to_us(at(2)), mine.context).empty
-    assert asked == [to_us(at(2))]
+    assert asked == [(to_us(at(2)), False)]
 
 
 def test_a_stored_site_that_the_registry_does_not_know_waits():

@@ -1,0 +1,195 @@
+"""What people do to an alarm: each command as the events it records, or the guard that refuses it. Pure.
+
+A command acts on what the person saw: acts need the version (or the occurrence) that was on the screen, a stale one is
+refused and told what has changed. Remarks need none.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+
+from schemas.alarm_classes import alarm_classes
+from schemas.alarm_events import AlarmOutOfService, AlarmShelved
+from schemas.commands import Command
+from schemas.events import EVENT_DATA, Event
+from schemas.model import Refused
+from schemas.terms import Override, Priority, ProcessState, Role
+from streams.alarm_timers import unshelve
+from streams.alarmlife import Alarm, Origin
+from streams.alarmtable import Trigger
+from streams.refusal import Refusal
+
+_SENIOR = (Role.SUPERVISOR, Role.ADMIN)
+_REMARKS = frozenset({"comment", "assign_alarm"})
+Outcome = list[Event] | Refusal
+Act = Callable[[Alarm, Command, dt.datetime, Origin], Outcome]
+
+ZH = {
+    ProcessState.NORMAL: "正常",
+    ProcessState.UNACKNOWLEDGED: "未确认",
+    ProcessState.ACKNOWLEDGED: "已确认",
+    ProcessState.RETURNED_UNACKNOWLEDGED: "已恢复未确认",
+    ProcessState.LATCHED: "锁定",
+}
+
+
+def carry_out(alarm: Alarm, command: Command, origin: Origin) -> Outcome:
+    """The events of an alarm's command, or why it is refused. Roles and repeats are the step's business."""
+    at = command.occurred_at or command.issued_at
+    refused = _untimely(command, at) or _unseen(alarm, command)
+    if refused is not None:
+        return refused
+    try:
+        return ACTS[command.kind](alarm, command, at, origin)
+    except Refused as error:
+        return Refusal("bad_data", f"data.{error.field}: {error.reason}")
+
+
+def _untimely(command: Command, at: dt.datetime) -> Refusal | None:
+    if at > command.issued_at:
+        return Refusal("future", "发生时间在发令之后 / cannot be done before it has happened")
+    if at < command.issued_at and command.actor.role not in _SENIOR:
+        return Refusal("backdated", "仅值班负责人可补记 / only a supervisor may record what was done earlier")
+    return None
+
+
+def _unseen(alarm: Alarm, command: Command) -> Refusal | None:
+    state = alarm.state
+    version = state.version if state else 0
+    if command.seen_version is not None:
+        if command.seen_version != version:
+            return Refusal("stale_version", what_changed(alarm, command.seen_version))
+        return None
+    occurrence = command.data.get("occurrence_id")
+    if command.kind in _REMARKS or (state is not None and occurrence == state.occurrence_id is not None):
+        return None
+    return Refusal("version_missing", f"缺少所见版本 / say which version was seen; it is {version} now")
+
+
+def what_changed(alarm: Alarm, seen: int) -> str:
+    """In words: what the alarm is now, for somebody who saw version `seen`."""
+    state = alarm.state
+    if state is None:
+        return f"报警从未发生 / seen version {seen}, but the alarm was never raised"
+    facts = [f"{ZH[state.process_state]} / {state.process_state}", f"changed at {state.changed_at.isoformat()}"]
+    if state.overrides:
+        facts.append("overrides " + ", ".join(state.overrides))
+    if state.returned_at is not None:
+        facts.append(f"returned at {state.returned_at.isoformat()}")
+    if state.acknowledged_by is not None and state.acknowledged_at is not None:
+        facts.append(f"acknowledged by {state.acknowledged_by} at {state.acknowledged_at.isoformat()}")
+    if state.raised_at is not None:
+        facts.append(f"raised at {state.raised_at.isoformat()}, {state.priority}")
+    return f"报警已变化 / seen version {seen}, now {state.version}: " + "; ".join(facts)
+
+
+def _moved(trigger: Trigger, guard: str, zh: str) -> Act:
+    """A command that is a row of the table, with the command's data on the first event."""
+
+    def act(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+        data = {key: value for key, value in command.data.items() if key != "occurrence_id"}
+        if trigger is Trigger.UNACKNOWLEDGE:
+            EVENT_DATA["alarm_unacknowledged"].parse({"occurrence_id": "-", **data})
+        else:
+            data |= {"comment": str(data.get("comment", ""))}
+        events = alarm.happen(trigger, at, origin, more=data)
+        if events:
+            return events
+        return Refusal(guard, f"{zh} / {guard.replace('_', ' ')}: {ZH[alarm.process_state]} / {alarm.process_state}")
+
+    return act
+
+
+def _shelve(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    wanted = AlarmShelved.parse(command.data)
+    priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
+    longest = alarm_classes().longest_shelf(priority)
+    if priority is Priority.P1 and command.actor.role not in _SENIOR:
+        return Refusal("p1_shelved", "一级报警须由值班负责人搁置 / only a supervisor shelves a P1 alarm")
+    if wanted.until <= at:
+        return Refusal("shelf_over", f"截止时间已过 / until {wanted.until.isoformat()} is over")
+    if wanted.until - at > longest:
+        return Refusal("shelf_too_long", f"{priority} 最长搁置 / {priority} is shelved for at most {longest}")
+    if wanted.one_shot and not alarm.active:
+        return Refusal("nothing_to_shelve", "没有正在发生的报警 / one shot is for an alarm that stands")
+    remembered = {
+        "shelved_until": wanted.until, "shelved_by": command.actor.id, "shelve_reason": wanted.reason,
+        "one_shot": wanted.one_shot,
+    }  # fmt: skip
+    again = alarm.free(Override.SHELVED, at, origin, {"reason": "shelved anew"}, {})
+    return again + alarm.override(Override.SHELVED, at, origin, command.data, remembered)
+
+
+def _unshelve(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    reason = str(command.data.get("reason", ""))
+    return unshelve(alarm, at, origin, reason, by_person=True) or _not_on(alarm, Override.SHELVED)
+
+
+def _suppress(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    if (refused := _unapproved(alarm, command)) is not None:
+        return refused
+    by = {"suppressed_by": command.actor.id}
+    events = alarm.override(Override.SUPPRESSED, at, origin, {**command.data, "rule": ""}, by)
+    return events or Refusal("already_suppressed", "已抑制 / it is suppressed already")
+
+
+def _unsuppress(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    events = alarm.free(Override.SUPPRESSED, at, origin, command.data, {"suppressed_by": None})
+    return events or _not_on(alarm, Override.SUPPRESSED)
+
+
+def _out_of_service(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    wanted = AlarmOutOfService.parse(command.data)
+    if (refused := _unapproved(alarm, command)) is not None:
+        return refused
+    if wanted.due_at <= at:
+        return Refusal("due_over", f"到期时间已过 / due {wanted.due_at.isoformat()} is over")
+    remembered = {"work_order": wanted.work_order, "service_due_at": wanted.due_at}
+    events = alarm.override(Override.OUT_OF_SERVICE, at, origin, command.data, remembered)
+    return events or Refusal("already_out_of_service", "已停用 / it is out of service already")
+
+
+def _return_to_service(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    if not str(command.data.get("checked", "")).strip():
+        return Refusal("not_checked", "须填写恢复前检查内容 / say what was checked before (checked)")
+    gone = {"work_order": "", "service_due_at": None}
+    events = alarm.free(Override.OUT_OF_SERVICE, at, origin, command.data, gone)
+    return events or _not_on(alarm, Override.OUT_OF_SERVICE)
+
+
+def _comment(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    return [alarm.note("comment_added", at, origin, command.data)]
+
+
+def _assign(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    data = EVENT_DATA["alarm_assigned"].parse(command.data).model_dump()
+    return [alarm.note("alarm_assigned", at, origin, data, {"assignee": data["assignee"]})]
+
+
+def _unapproved(alarm: Alarm, command: Command) -> Refusal | None:
+    """A P1 alarm is taken from the operator only by a recorded approval."""
+    priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
+    if alarm.rule is not None:
+        priority = min(priority, alarm.rule.priority)
+    if priority is Priority.P1 and not str(command.data.get("approval", "")).strip():
+        return Refusal("p1_approval", "一级报警须有批准文号 / a P1 alarm needs the approval on record (approval)")
+    return None
+
+
+def _not_on(alarm: Alarm, which: Override) -> Refusal:
+    held = ", ".join(alarm.overrides) or "none"
+    return Refusal(f"not_{which}", f"报警并非此状态 / the alarm is not {which.replace('_', ' ')}; overrides: {held}")
+
+
+ACTS: dict[str, Act] = {
+    "acknowledge": _moved(Trigger.ACKNOWLEDGE, "nothing_to_acknowledge", "无可确认"),
+    "unacknowledge": _moved(Trigger.UNACKNOWLEDGE, "nothing_to_unacknowledge", "无可撤销的确认"),
+    "reset": _moved(Trigger.RESET, "nothing_to_reset", "无可复位"),
+    "shelve": _shelve,
+    "unshelve": _unshelve,
+    "suppress": _suppress,
+    "unsuppress": _unsuppress,
+    "out_of_service": _out_of_service,
+    "return_to_service": _return_to_service,
+    "comment": _comment,
+    "assign_alarm": _assign,
+}
