@@ -16,7 +16,7 @@ from schemas.alarms import AlarmRule
 from schemas.registry import Department, Matter, Place, Sensor, Site
 from schemas.terms import Direction, Priority
 from schemas.times import from_us
-from streams.rules import rule_id_of
+from streams.rules import default_rules, rule_id_of
 
 SITES = 200
 LIVELY_SHARE = 0.15  # sites in which things happen often: their frames come twice as often, their alarms are quick
@@ -63,13 +63,16 @@ class Province:
     def rules(self, site: SimulatedSite) -> Iterator[AlarmRule]:
         """Short delays for what can leave its limits in a lively site, so that a board has something to show."""
         draw = random.Random(f"{self.seed}/rules/{site.site.site_id}")  # noqa: S311  a simulation wants to be repeated
+        places = {place.place_id: place for place in site.places}
+        usual = {rule.sensor_id: rule for rule in default_rules((each.sensor for each in site.sensors), places)
+                 if rule.direction is Direction.HIGH}  # fmt: skip
         for each in site.sensors if site.lively else ():
             behaviour, sensor = facts()["sensors"][each.behaviour], each.sensor
             delay = draw.choice(LIVELY_DELAYS_S)
             if behaviour.get("burst") and sensor.alarm_high is not None:
                 yield AlarmRule(
                     rule_id=rule_id_of(sensor, Direction.HIGH), site_id=sensor.site_id, sensor_id=sensor.sensor_id,
-                    limit=sensor.alarm_high, on_delay_s=delay, off_delay_s=5, deadband=5 * sensor.resolution,
+                    limit=usual[sensor.sensor_id].limit, on_delay_s=delay, off_delay_s=5, deadband=5 * sensor.resolution,
                     priority=Priority.P2 if sensor.signal == "ch4_pct" else Priority.P3, basis="模拟设置 simulated",
                 )  # fmt: skip
 
