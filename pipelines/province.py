@@ -72,7 +72,8 @@ class Province:
             if behaviour.get("burst") and sensor.alarm_high is not None:
                 yield AlarmRule(
                     rule_id=rule_id_of(sensor, Direction.HIGH), site_id=sensor.site_id, sensor_id=sensor.sensor_id,
-                    limit=usual[sensor.sensor_id].limit, on_delay_s=delay, off_delay_s=5, deadband=5 * sensor.resolution,
+                    limit=usual[sensor.sensor_id].limit, on_delay_s=delay, off_delay_s=5,
+                    deadband=5 * sensor.resolution,
                     priority=Priority.P2 if sensor.signal == "ch4_pct" else Priority.P3, basis="模拟设置 simulated",
                 )  # fmt: skip
 
