@@ -33,7 +33,7 @@ def data(tmp_path, monkeypatch) -> Path:
         }
         for n in range(5)
     ]  # fmt: skip
-    LakeTable(tmp_path / "lake", "readings").append(pa.Table.from_pylist(rows, READINGS), {}, {})
+    LakeTable.open(tmp_path / "lake", "readings").append(pa.Table.from_pylist(rows, READINGS), {}, {})
     publish(tmp_path)
     monkeypatch.setenv("QINGLING_DATA", str(tmp_path))
     return tmp_path

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def land_vectors(data: Path, commits: int = 1) -> None:
-    table = LakeTable(data / "lake", "hazard_events")
+    table = LakeTable.open(data / "lake", "hazard_events")
     rows = []
     for n, line in enumerate(VECTORS.read_bytes().splitlines()):
         event = Event.parse(line)

@@ -32,7 +32,7 @@ def land(data: Path, table: str, rows: list[tuple[str, bytes | None, dt.datetime
          "value": None if value is None else value.decode()}
         for n, (key, value, at) in enumerate(rows)
     ]  # fmt: skip
-    LakeTable(data / "lake", table).append(pa.Table.from_pylist(landed, TABLES[table]), {}, {})
+    LakeTable.open(data / "lake", table).append(pa.Table.from_pylist(landed, TABLES[table]), {}, {})
 
 
 def document(said: dict[str, Any]) -> CatalogueDocument:

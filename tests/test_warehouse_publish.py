@@ -29,7 +29,7 @@ def at(table: str, offset: int, **values: object) -> dict[str, object]:
 
 
 def land(data: Path, table: str, rows: list[dict[str, object]]) -> None:
-    LakeTable(data / "lake", table).append(pa.Table.from_pylist(rows, TABLES[table]), {}, {})
+    LakeTable.open(data / "lake", table).append(pa.Table.from_pylist(rows, TABLES[table]), {}, {})
 
 
 def hazard_event_rows() -> list[dict[str, object]]:
@@ -144,7 +144,7 @@ def test_an_older_build_reads_its_own_files_after_compaction_and_vacuum(data):
     old = published(data)
     for n in range(6):
         land(data, "readings", reading_rows(200 + n, 1))
-    table = LakeTable(data / "lake", "readings")
+    table = LakeTable.open(data / "lake", "readings")
     table.compact(min_files=2)
     table.vacuum(kept_files(data), retention_hours=0)
     assert old.execute("SELECT count(*) FROM readings").fetchone() == (40,)

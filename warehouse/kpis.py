@@ -31,9 +31,13 @@ GROUPS = (
 )  # fmt: skip
 
 
-# What a KPI is counted over: events of hazards, or the lists of the published criteria catalogue.
-KINDS = {"hazards": SQL / "kpis", "lists": SQL / "kpis" / "lists"}
+# What a KPI is counted over: events of hazards, the lists of the published criteria catalogue, or the plan's own tables.
+KINDS = {"hazards": SQL / "kpis", "lists": SQL / "kpis" / "lists", "programme": SQL / "kpis" / "programme"}
 LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
+PROGRAMME_GROUPS = (
+    "region", "city", "province", "industry", "enterprise_id", "department_id", "action", "subject_id",
+)  # fmt: skip
+_GROUPS_OF = {"hazards": GROUPS, "lists": LIST_GROUPS, "programme": PROGRAMME_GROUPS}
 
 
 @cache
@@ -182,9 +186,23 @@ class ListsAt(_FactsAt):
                 self._con.execute("INSERT INTO industries_in_scope VALUES (?, ?)", [named, industry])
 
 
+class ProgrammeAt(_FactsAt):
+    """What the plan's own tables say. `con` must have `programme_events`, `departments` and `criteria_documents`."""
+
+    kind, table, member, groups = "programme", "programme_facts", "subject_id", PROGRAMME_GROUPS
+    newest = (
+        "SELECT epoch_us(max(recorded_at)) FROM programme_events "
+        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
+    )
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE programme_at AS {sql}", instants)
+
+
 def facts_at(con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, kind: str) -> _FactsAt:
     """The facts that the KPIs of one kind are counted over, materialised in `con`."""
-    return {facts.kind: facts for facts in (HazardsAt, ListsAt)}[kind](con, as_of, known_as_of)
+    return {facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt)}[kind](con, as_of, known_as_of)
 
 
 def kind_of(kpi_id: str) -> str:
@@ -207,7 +225,7 @@ def rows_at(
         of_kind.setdefault(kind_of(kpi_id), []).append(kpi_id)
     rows: list[KpiRow] = []
     for kind in KINDS:
-        known = [by for by in groupings if kind == "hazards" or set(by) <= set(LIST_GROUPS)]
+        known = [by for by in groupings if kind == "hazards" or set(by) <= set(_GROUPS_OF[kind])]
         if kind in of_kind and known:
             rows += facts_at(con, as_of, known_as_of, kind).rows_of(known, window, of_kind[kind])
     return rows
