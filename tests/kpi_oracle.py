@@ -1,9 +1,13 @@
-"""The five KPIs by brute force in plain Python, hazard by hazard. Reads nothing of the product."""
+"""KPIs by brute force in plain Python, hazard by hazard. Reads nothing of the product."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 
 CN = timezone(timedelta(hours=8))
+KPIS = ("K01", "K02", "K05", "K06a", "K07", "K18a", "K18c", "K21b")
+COUNTS = ("K02", "K07", "K18c")
+LEADING = ("responsibility_assigned", "hazard_transferred", "blind_spot_raised")
+ROOT = {"technology", "engineering"}
 OUT = ("hazard_voided", "hazard_merged", "hazard_downgraded")
 
 
@@ -41,9 +45,9 @@ def oracle(events, as_of, known, span, by):
                 sums[group][kpi][i] += n
     result = {}
     for group, figures in sums.items():
-        for kpi in ("K01", "K02", "K05", "K06a", "K07"):
+        for kpi in KPIS:
             num, den, excluded = figures[kpi]
-            if kpi in ("K02", "K07"):
+            if kpi in COUNTS:
                 result[kpi, *group] = (num, None, num, excluded)
             else:
                 result[kpi, *group] = (num, den, num / den if den else None, excluded)
@@ -93,6 +97,12 @@ def hazard(life, as_of, start, end):
         cycle(c) == cycle(approved) and c.astimezone(CN).date() <= due for c in closings
     )  # fmt: skip
 
+    leading = [e["kind"] for e in past if e["kind"] in LEADING]
+    blind = bool(leading) and leading[-1] == "blind_spot_raised"
+    led = any(kind != "blind_spot_raised" for kind in leading) and not blind
+    plans = [e["data"] for e in past if e["kind"] == "plan_approved"]
+    kinds = {measure["kind"] for measure in (plans[-1].get("measures", ()) if plans else ())}
+    cleared = major and is_found and not is_open
     stock = major and is_found and found <= date(2023, 12, 31)
     falls = major and due is not None and start <= due < end
     overdue = major and is_open and due is not None and as_of > due
@@ -105,5 +115,8 @@ def hazard(life, as_of, start, end):
         "K02": (stock and is_open, 0, lost),
         "K05": (major and is_found and not is_open, major and is_found, lost),
         "K06a": (falls and on_time, falls, major and due is None),
+        "K18a": (major and is_found and led, major and is_found, 0),
+        "K18c": (is_found and is_open and blind and (not judgements or judgements[-1] != "none"), 0, 0),
+        "K21b": (cleared and bool(kinds & ROOT), cleared and bool(plans), cleared and not plans),
         "K07": (overdue, 0, major and is_open and due is None),
     }  # fmt: skip

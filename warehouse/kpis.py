@@ -31,7 +31,7 @@ GROUPS = (
 )  # fmt: skip
 
 
-# What a KPI is counted over: events of hazards, the lists of the published criteria catalogue, or the plan's own tables.
+# What a KPI is counted over: events of hazards, the lists of the published catalogue, or the plan's own tables.
 KINDS = {"hazards": SQL / "kpis", "lists": SQL / "kpis" / "lists", "programme": SQL / "kpis" / "programme"}
 LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
 PROGRAMME_GROUPS = (
@@ -249,7 +249,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-_LISTS = frozenset({"hazards", "late", "lists", "without"})
+_LISTS = frozenset({"hazards", "late", "lists", "units", "without"})
 
 
 def compute(

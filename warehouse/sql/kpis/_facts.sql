@@ -56,6 +56,13 @@ life AS (
         min(occurred_at) FILTER (kind IN ('hazard_voided', 'hazard_merged', 'hazard_downgraded')) AS left_m_at,
         last(coalesce(data->>'$.lead_department_id', data->>'$.to_department_id') ORDER BY nth)
             FILTER (kind IN ('responsibility_assigned', 'hazard_transferred')) AS department_id,
+        min(occurred_at) FILTER (kind = 'hazard_registered') AS registered_at,
+        min(occurred_at) FILTER (kind = 'responsibility_assigned') AS assigned_at,
+        last(kind ORDER BY nth) FILTER (
+            kind IN ('responsibility_assigned', 'hazard_transferred', 'blind_spot_raised')
+        ) AS lead_kind,
+        min(occurred_at) FILTER (kind = 'blind_spot_raised') AS blind_since,
+        last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'blind_spot_raised') AS blind_reason,
         last(data ORDER BY nth) FILTER (kind = 'plan_approved') AS plan,
         last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'extension_requested') AS extension_reason,
         max(occurred_at) FILTER (kind = 'hazard_reopened') AS reopened_at,
@@ -104,6 +111,11 @@ SELECT
     answering.closed_at AS due_answered_at,
     is_open AND shanghai_day(as_of) > due AS is_overdue,
     plan,
+    registered_at,
+    assigned_at,
+    coalesce(lead_kind = 'blind_spot_raised', false) AS is_blind,
+    CASE WHEN is_blind THEN blind_since END AS blind_since,
+    CASE WHEN is_blind THEN blind_reason END AS blind_reason,
     last_kind,
     changed_at,
     events
