@@ -6,6 +6,7 @@ from prefect import flow
 
 from pipelines.compact import compact_lake
 from pipelines.kpis import send_kpis
+from pipelines.penalties import count_penalties
 from pipelines.publish import publish_warehouse
 from pipelines.retention import keep_retention
 from schemas.settings import Settings
@@ -21,6 +22,12 @@ def warehouse_publish() -> dict[str, Any]:
 def kpi_daily() -> dict[str, Any]:
     """计算指标 Compute all KPIs as of today and of the milestones; send them to kpi.values."""
     return send_kpis(Settings())
+
+
+@flow(name="penalty-windows", retries=2, retry_delay_seconds=30, persist_result=False)
+def penalty_windows() -> dict[str, Any]:
+    """行政处罚累计 Count penalties for major hazards per enterprise; warn before the law's limit is reached."""
+    return count_penalties(Settings())
 
 
 @flow(name="compact", retries=1, retry_delay_seconds=60, persist_result=False)

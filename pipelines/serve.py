@@ -15,6 +15,7 @@ import orjson
 
 from pipelines.compact import compact_lake
 from pipelines.kpis import send_kpis
+from pipelines.penalties import count_penalties
 from pipelines.publish import publish_warehouse
 from pipelines.retention import keep_retention
 from pipelines.server import NoServer, await_server, environment
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 JOBS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "publish": publish_warehouse,
     "kpis": send_kpis,
+    "penalties": count_penalties,
     "compact": compact_lake,
     "retention": keep_retention,
 }
@@ -34,6 +36,7 @@ _PUBLISH_EVERY_MIN, _KPIS_EVERY_MIN = 5, 10
 # Registered and seen by the scheduler by then, also on a busy machine: what is past by then is not made up for.
 _FIRST_PUBLISH_S, _FIRST_KPIS_S = 20, 40
 _KPIS_AT = "20 0 * * *"  # the day's own run, when the day before is complete
+_PENALTIES_AT = "5,35 * * * *"
 _COMPACT_AT = "10 * * * *"
 _RETENTION_AT = "40 3 * * *"
 
@@ -75,6 +78,7 @@ def serve_all(settings: Settings) -> None:
     schedules = {
         flows.warehouse_publish: [every(_PUBLISH_EVERY_MIN, _FIRST_PUBLISH_S)],
         flows.kpi_daily: [every(_KPIS_EVERY_MIN, _FIRST_KPIS_S), Cron(_KPIS_AT, timezone=ZONE)],
+        flows.penalty_windows: [Cron(_PENALTIES_AT, timezone=ZONE)],
         flows.compact: [Cron(_COMPACT_AT, timezone=ZONE)],
         flows.retention: [Cron(_RETENTION_AT, timezone=ZONE)],
     }

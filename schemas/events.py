@@ -8,6 +8,7 @@ from schemas.alarm_events import ALARM_EVENTS
 from schemas.hazards import HAZARD_EVENTS
 from schemas.ids import event_id
 from schemas.model import Message
+from schemas.penalties import PENALTY_EVENTS
 from schemas.terms import Role, Verdict
 from schemas.times import Instant
 
@@ -38,7 +39,9 @@ class VerdictGiven(Message):
     why_zh: str = ""
 
 
-EVENT_DATA: dict[str, type[Message]] = {"verdict_given": VerdictGiven, **ALARM_EVENTS, **HAZARD_EVENTS}
+EVENT_DATA: dict[str, type[Message]] = {
+    "verdict_given": VerdictGiven, **ALARM_EVENTS, **HAZARD_EVENTS, **PENALTY_EVENTS,
+}  # fmt: skip
 TOPIC_OF_KIND: dict[str, str] = {
     "verdict_given": "criterion.verdicts",
     **dict.fromkeys(ALARM_EVENTS, "alarm.events"),

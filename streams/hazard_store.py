@@ -80,7 +80,7 @@ def read_held(raw: bytes, now_us: int = 0) -> Held:
         stub = _stub_of_text(said, raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused("", f"no state of a hazard: {error}") from None
-    return archive(stub) if now_us and _too_old(stub, now_us) and not stub.merged_into else stub
+    return archive(stub) if now_us and too_old(stub, now_us) and not stub.merged_into else stub
 
 
 def _stub_of_text(said: dict[str, Any], raw: bytes) -> Stub:
@@ -104,7 +104,8 @@ def archive(stub: Stub) -> Stub:
     return replace(stub, evidence=(), packed=b"", similar_open=False)
 
 
-def _too_old(held: Held, now_us: int) -> bool:
+def too_old(held: Held, now_us: int) -> bool:
+    """Whether nobody has heard of it for 180 days."""
     return now_us - to_us(held.changed_at) > _REMEMBERED_US
 
 

@@ -23,6 +23,7 @@ from streams.decode import Record
 from streams.published import TOPIC as CATALOGUE_TOPIC
 from streams.published import PublishedCatalogues
 from streams.reader import Tail, newest, read_range, read_to_end
+from streams.rebuild import rebuild
 from streams.registry import REGISTRY_TOPICS, Registry
 from streams.step import Context, Emitted, PartitionState, run_step
 
@@ -105,11 +106,24 @@ class Worker:
         kept = [TopicPartition(name, number) for name in STATE_TOPICS for number in states]
         for record in read_to_end(self.servers, only=kept):
             states[record.partition].restore(record)
+        self._rebuild_hazards([state for state in states.values() if state.completed and not state.stored_hazards])
         for state in states.values():
             # what another log absorbed says nothing about this one: the topic was created anew
             state.absorbed = {t: r for t, r in state.absorbed.items() if r.log_id == self.logs[t]}
         self._stepped, self._behind = {}, set()
         return states
+
+    def _rebuild_hazards(self, bare: Sequence[PartitionState]) -> None:
+        """Steps were done and no hazard has a state: hazard.states was lost or created anew. Events tell them again."""
+        events: dict[int, list[bytes]] = {state.number: [] for state in bare}
+        wanted = [TopicPartition("hazard.events", number) for number in events]
+        for record in read_to_end(self.servers, only=wanted) if wanted else ():
+            events[record.partition].append(record.value or b"")
+        for state in bare:
+            for held in rebuild(events[state.number], state.data_now_us):
+                state.stored_hazards.setdefault(held.site_id, {})[held.hazard_id] = held
+            if state.stored_hazards:
+                log.warning("partition %s: hazards rebuilt from %s events", state.number, len(events[state.number]))
 
     def contiguous(self, records: Sequence[Record]) -> list[Record]:
         """Without what is absorbed already, with what Faust jumped over read again. Blocking if there is a gap."""
