@@ -71,8 +71,8 @@ class AlarmRule(Message):
 
     @property
     def version(self) -> str:
-        """Of the content: two definitions that differ in anything have two versions."""
-        return sha256(self.encode()).hexdigest()[:12]
+        """Of the content apart from site and sensor: two definitions that differ in anything have two versions."""
+        return sha256(self.model_dump_json(exclude={"site_id", "sensor_id"}).encode()).hexdigest()[:12]
 
 
 class Raw(Message):

@@ -6,7 +6,7 @@ from typing import Any
 from schemas.alarms import AlarmRule, AlarmState
 from schemas.ids import alarm_id
 from schemas.registry import Sensor
-from schemas.terms import Direction
+from schemas.terms import Direction, RuleKind
 from streams.alarmlife import Alarm
 from streams.limits import SensorColumns, resolution_of
 from streams.overrides import Overrides
@@ -41,9 +41,9 @@ class AlarmBook:
         self._of_sensor, self._busy, self._dumps = {}, {}, {}
         for alarm in sorted(self.alarms.values(), key=lambda alarm: alarm.rule_id):
             if alarm.rule is not None:
-                resolution = resolutions.setdefault(alarm.rule.sensor_id, resolution_of(None))
-                alarm.adopt(alarm.rule, resolution)
-                self._of_sensor.setdefault(alarm.rule.sensor_id, []).append(alarm)
+                sensor_id = alarm.sensor_id or ""
+                alarm.adopt(alarm.rule, resolutions.setdefault(sensor_id, resolution_of(None)))
+                self._of_sensor.setdefault(sensor_id, []).append(alarm)
         for key, *running in self._memory.get("pending", ()):
             if (held := self.alarms.get(key)) and held.delays is not None:
                 held.delays.restore(running)
@@ -58,13 +58,14 @@ class AlarmBook:
     def _adopt(self, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor]) -> None:
         """Give each rule its alarm; drop the rules that have gone, unless their alarm still stands."""
         in_force: set[str] = set()
+        shared: dict[tuple[Any, ...], AlarmRule] = {}
         for rule in rules:
             if rule.site_id != self.site_id:
                 continue
             key = alarm_id(self.site_id, rule.sensor_id, rule.rule_id)
             in_force.add(key)
             alarm = self.alarms.setdefault(key, Alarm(key, self.site_id, rule.rule_id, rule.sensor_id))
-            alarm.rule = rule
+            alarm.rule = shared.setdefault(_content(rule), rule)
             if rule.sensor_id in sensors:
                 alarm.unit = sensors[rule.sensor_id].unit
         self._retired = set()
@@ -83,7 +84,7 @@ class AlarmBook:
         if alarm.alarm_id in self._retired and alarm.rule is not None:
             self._retired.discard(alarm.alarm_id)
             self._busy.pop(alarm.alarm_id, None)
-            self._of_sensor[alarm.rule.sensor_id].remove(alarm)
+            self._of_sensor[alarm.sensor_id or ""].remove(alarm)
             alarm.drop_rule()
 
     def of_sensor(self, sensor_id: str) -> tuple[Alarm, ...]:
@@ -94,7 +95,7 @@ class AlarmBook:
         """The alarm of the sensor's high values, of several the nearest limit; None if there is no rule for them."""
         found = [
             (each.rule.limit, n, each) for n, each in enumerate(self._of_sensor.get(sensor_id, ()))
-            if each.rule and each.delays and each.rule.direction is Direction.HIGH and not each.delays.rates
+            if each.rule and each.rule.direction is Direction.HIGH and each.rule.kind is RuleKind.LEVEL
         ]  # fmt: skip
         return min(found)[2] if found else None
 
@@ -119,7 +120,7 @@ class AlarmBook:
                 self._busy[alarm.alarm_id] = alarm
             else:
                 self._busy.pop(alarm.alarm_id, None)
-        thresholds = [alarm.delays.threshold for alarm in alarms if alarm.delays and not alarm.delays.rates]
+        thresholds = [threshold for alarm in alarms if (threshold := alarm.threshold) is not None]
         self.columns.set_marks(sensor_id, thresholds, self.is_watched(sensor_id))
 
     def memory(self) -> dict[str, Any]:
@@ -132,8 +133,14 @@ class AlarmBook:
 
     def _dump(self, alarm: Alarm) -> dict[str, Any]:
         if alarm.alarm_id not in self._dumps and alarm.rule is not None:
-            self._dumps[alarm.alarm_id] = alarm.rule.model_dump(mode="json")
+            self._dumps[alarm.alarm_id] = alarm.rule.model_dump(mode="json") | {"sensor_id": alarm.sensor_id}
         return self._dumps[alarm.alarm_id]
+
+
+def _content(rule: AlarmRule) -> tuple[Any, ...]:
+    """What two rules must have in common to be one but for their sensor."""
+    fields = tuple(value for name, value in rule.__dict__.items() if name != "sensor_id")
+    return (*fields, str(rule.model_extra or ""))
 
 
 def _known(state: AlarmState) -> Alarm:

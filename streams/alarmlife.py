@@ -9,10 +9,11 @@ from schemas.alarms import AlarmRule, AlarmState, Escalation
 from schemas.events import EVENT_DATA, SYSTEM, Actor, Event
 from schemas.ids import occurrence_id
 from schemas.model import Message
-from schemas.terms import Override, Priority, ProcessState
+from schemas.terms import Override, Priority, ProcessState, RuleKind
 from streams.alarmtable import ACKNOWLEDGE, ACTIVE, FALSE, NORMAL, OVERRIDES, TRUE, WAITING, Trigger, row_of
 from streams.chatter import KEPT, is_chatter
 from streams.delays import Delays
+from streams.limits import UNKNOWN_RESOLUTION, Threshold, threshold_of
 
 _ASKING = frozenset({TRUE, Trigger.UNACKNOWLEDGE, Trigger.RE_ALARM, Trigger.MORE_SEVERE})  # for an acknowledgement
 
@@ -32,7 +33,8 @@ class Origin:
 class Alarm:
     """One alarm: what it is, its published state, and the delays that are running.
 
-    `rule` and `delays` are None for alarms of the site's own system and for alarms whose rule has gone.
+    `rule` is None for alarms of the site's own system and for alarms whose rule has gone; several alarms share one if
+    their rules differ by nothing but the sensor.
     """
 
     alarm_id: str
@@ -42,7 +44,8 @@ class Alarm:
     area_code: str | None = None
     unit: str = ""
     rule: AlarmRule | None = None
-    delays: Delays | None = None
+    resolution: float = UNKNOWN_RESOLUTION
+    running: Delays | None = None
     state: AlarmState | None = None
 
     @property
@@ -59,20 +62,40 @@ class Alarm:
 
     @property
     def busy(self) -> bool:
-        return self.delays is not None and self.delays.busy
+        """Whether any next reading of the sensor may matter, not only one beyond the limit."""
+        if self.rule is None:
+            return False
+        return self.active or self.rule.kind is RuleKind.RATE or (self.running is not None and self.running.busy)
 
-    def adopt(self, rule: AlarmRule, resolution: float) -> None:
+    @property
+    def threshold(self) -> Threshold | None:
+        """From where on a reading matters; None: there is no rule, or every reading does."""
+        if self.rule is None or self.rule.kind is RuleKind.RATE:
+            return None
+        return threshold_of(self.rule.direction, self.rule.limit, self.rule.deadband, self.resolution)
+
+    @property
+    def delays(self) -> Delays | None:
+        """What runs, begun when it is first asked for: most alarms of most sites are never near their limit."""
+        if self.running is None and self.rule is not None:
+            self.adopt(self.rule, self.resolution, begin=True)
+        return self.running
+
+    def adopt(self, rule: AlarmRule, resolution: float, *, begin: bool = False) -> None:
         """The rule as it now is; delays that run go on, measured by its limits."""
-        old, self.rule, self.delays = self.delays, rule, Delays.of(rule, resolution)
-        self.delays.active = self.active
+        old, self.rule, self.resolution = self.running, rule, resolution
+        if old is None and not begin:
+            return
+        self.running = Delays.of(rule, resolution)
+        self.running.active = self.active
         if self.active and self.state is not None:
             held = set(self.state.steps)
-            self.delays.level = sum(each.step.level in held for each in self.delays.further)
+            self.running.level = sum(each.step.level in held for each in self.running.further)
         if old is not None:
-            self.delays.restore(old.memory())
+            self.running.restore(old.memory())
 
     def drop_rule(self) -> None:
-        self.rule = self.delays = None
+        self.rule = self.running = None
 
     def happen(
         self, trigger: Trigger, at: dt.datetime, origin: Origin, *, began_at: dt.datetime | None = None,

@@ -65,7 +65,7 @@ class SiteAlarms:
     ) -> None:  # fmt: skip
         self._book.configure(rules, sensors, last_us)
         columns, alarms = self._book.columns, self._book.alarms
-        in_force = [alarm.rule for alarm in alarms.values() if alarm.rule is not None]
+        in_force = [(alarm.sensor_id or "", alarm.rule) for alarm in alarms.values() if alarm.rule is not None]
         self._signals = SiteSignalRecords(
             self.site_id, columns.ids, sensors, in_force, alarms, columns.last_us, signals
         )  # fmt: skip
@@ -112,14 +112,13 @@ class SiteAlarms:
             self._book.mark(sensor_id)
 
     def _evaluate(self, alarm: Alarm, watched: Watched, frame: Frame, happened: Happened) -> None:
-        if alarm.delays is None:
-            return
-        for crossing in alarm.delays.crossings(watched):
+        delays = alarm.delays
+        for crossing in delays.crossings(watched) if delays is not None else ():
             origin = _of_row(frame, crossing.row)
             events = self._before(alarm, crossing.at_us, origin.recorded_at)
             events += self._cross(alarm, crossing, origin)
             happened.append((crossing.at_us, frame.row(crossing.row), events))
-            if alarm.delays is None:  # it was the last episode of a rule that has gone
+            if alarm.rule is None:  # it was the last episode of a rule that has gone
                 return
 
     def _cross(self, alarm: Alarm, crossing: Crossing, origin: Origin) -> list[Event]:

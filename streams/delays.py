@@ -13,7 +13,7 @@ from typing import Any
 from schemas.alarms import AlarmRule, Escalation
 from schemas.terms import RuleKind
 from streams.alarmtable import FALSE, TRUE, Trigger
-from streams.limits import Threshold, Watched
+from streams.limits import Threshold, Watched, threshold_of
 
 RATE_RESOLUTION = 1e-6  # unit per minute
 _MINUTE_US = 60_000_000
@@ -63,10 +63,10 @@ class Delays:
     def of(cls, rule: AlarmRule, resolution: float) -> "Delays":
         resolution = RATE_RESOLUTION if rule.kind is RuleKind.RATE else resolution
         further = tuple(
-            Further(step, Threshold.of(rule.model_copy(update={"limit": step.limit}), resolution))
+            Further(step, threshold_of(rule.direction, step.limit, rule.deadband, resolution))
             for step in rule.escalations if step.limit is not None
         )  # fmt: skip
-        return cls(rule, Threshold.of(rule, resolution), further)
+        return cls(rule, threshold_of(rule.direction, rule.limit, rule.deadband, resolution), further)
 
     @property
     def rates(self) -> bool:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.alarms import AlarmRule
 from schemas.memory import PAGE
 from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Direction, Quality
@@ -43,10 +42,6 @@ class Threshold:
     beyond: float
     inside: float
 
-    @classmethod
-    def of(cls, rule: AlarmRule, resolution: float) -> "Threshold":
-        return _threshold(rule.direction, rule.limit, rule.deadband, resolution)
-
     def mark(self, resolution: float) -> float:
         """A value in the sensor's unit, a little inside the limit: no value beyond the limit lies inside the mark."""
         edge = (self.beyond - 0.5) * resolution
@@ -59,6 +54,15 @@ def _threshold(direction: Direction, high_or_low: float, width: float, resolutio
     if direction is Direction.HIGH:
         return Threshold(1, _steps(limit / step, ROUND_CEILING), _steps((limit - deadband) / step, ROUND_CEILING))
     return Threshold(-1, -_steps(limit / step, ROUND_FLOOR), -_steps((limit + deadband) / step, ROUND_FLOOR))
+
+
+@lru_cache(maxsize=4096)
+def threshold_of(direction: Direction, limit: float, deadband: float, resolution: float) -> Threshold:
+    """A rule's limit and deadband as thresholds, in steps of `resolution`; few sensors differ in these."""
+    step, edge, back = Decimal(repr(resolution)), Decimal(repr(limit)), Decimal(repr(deadband))
+    if direction is Direction.HIGH:
+        return Threshold(1, _steps(edge / step, ROUND_CEILING), _steps((edge - back) / step, ROUND_CEILING))
+    return Threshold(-1, -_steps(edge / step, ROUND_FLOOR), -_steps((edge + back) / step, ROUND_FLOOR))
 
 
 def _steps(quotient: Decimal, rounding: str) -> float:

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from schemas.alarm_classes import AlarmClass, alarm_classes, limit_at
 from schemas.alarms import AlarmRule, Escalation
 from schemas.model import Refused
 from schemas.registry import Place, Sensor
-from schemas.terms import Direction, RuleKind
+from schemas.terms import Direction, Priority, RuleKind
 
 _INHERITED = (
     "class_id", "level", "basis", "consequence_zh", "consequence_en", "action_zh", "action_en", "time_to_respond_s",
@@ -75,14 +76,19 @@ def _escalations(
     sign, steps, furthest = 1 if direction is Direction.HIGH else -1, [], limit
     for step in found.escalations:
         if step.after_s is not None:
-            steps.append(Escalation(level=step.level, priority=step.priority, after_s=step.after_s))
+            steps.append(_step(step.level, step.priority, None, step.after_s))
             continue
         own = sensor.cut_high if step.limit == "setpoint.cut_ge" else None
         further = _stricter(direction, limit_at(step.limit, place_kind), own)
         if further is not None and sign * further > sign * furthest:
-            steps.append(Escalation(level=step.level, priority=step.priority, limit=further))
+            steps.append(_step(step.level, step.priority, further, None))
             furthest = further
     return tuple(steps)
+
+
+@lru_cache(maxsize=1024)
+def _step(level: str, priority: Priority, limit: float | None, after_s: float | None) -> Escalation:
+    return Escalation(level=level, priority=priority, limit=limit, after_s=after_s)
 
 
 def _deadband(

@@ -11,7 +11,7 @@ from schemas.alarms import AlarmRule
 from schemas.events import Event
 from schemas.ids import alarm_id
 from schemas.registry import Sensor
-from schemas.terms import Direction
+from schemas.terms import Direction, RuleKind
 from streams.alarmlife import Alarm, Origin
 from streams.limits import Columns, Ints
 from streams.notices import Notice
@@ -25,7 +25,7 @@ class SiteSignalRecords:
     """Watches the sensors of `ids`; `alarms` is the site's book, where the records stand among the alarms."""
 
     def __init__(
-        self, site_id: str, ids: list[str], sensors: Mapping[str, Sensor], rules: Iterable[AlarmRule],
+        self, site_id: str, ids: list[str], sensors: Mapping[str, Sensor], rules: Iterable[tuple[str, AlarmRule]],
         alarms: dict[str, Alarm], last_us: Ints, memory: Mapping[str, Any],
     ) -> None:  # fmt: skip
         settings = alarm_classes().signals
@@ -65,14 +65,14 @@ class SiteSignalRecords:
         return {"watch": self._watch.memory(), "still": self._still.memory()}
 
 
-def _to_be_lively(sensors: Mapping[str, Sensor], rules: Iterable[AlarmRule]) -> dict[str, float | None]:
+def _to_be_lively(sensors: Mapping[str, Sensor], rules: Iterable[tuple[str, AlarmRule]]) -> dict[str, float | None]:
     """Sensors whose class says that their signal never rests, with the alarm limit that a ceiling would keep below."""
     signals = {signal for each in alarm_classes().classes if each.flat_line for signal in each.signals}
     found: dict[str, float | None] = {
         sensor_id: None for sensor_id, sensor in sensors.items() if (sensor.signal or sensor.quantity) in signals
     }
-    for rule in rules:
-        if rule.sensor_id in found and rule.direction is Direction.HIGH:
-            held = found[rule.sensor_id]
-            found[rule.sensor_id] = rule.limit if held is None else min(held, rule.limit)
+    for sensor_id, rule in rules:
+        if sensor_id in found and rule.direction is Direction.HIGH and rule.kind is RuleKind.LEVEL:
+            held = found[sensor_id]
+            found[sensor_id] = rule.limit if held is None else min(held, rule.limit)
     return found

@@ -23,6 +23,8 @@ TOLD = {"alarm_raised": "TRUE", "alarm_returned": "FALSE", "alarm_acknowledged":
 def paired(events: list[Event]) -> list[Episode]:
     found: list[Episode] = []
     for event in events:
+        if event.kind not in ("alarm_raised", "alarm_returned"):
+            continue  # chatter and signals that cannot be seen are told beside the episodes
         data = event.typed_data()
         if event.kind == "alarm_raised":
             raised, peak = (to_us(data.began_at), to_us(event.occurred_at), None, data.value), float("nan")
