@@ -97,8 +97,8 @@ def _of_hazards(wanted: list[str] | None) -> list[str] | None:
     from warehouse.kpis import kpi_ids
 
     for kpi_id in wanted or ():
-        if kpi_id in kpi_ids("lists"):
-            raise Refused("kpi_id", f"{kpi_id} is counted over the published catalogue: leave --events out")
+        if kpi_id in kpi_ids() and kpi_id not in kpi_ids("hazards"):
+            raise Refused("kpi_id", f"{kpi_id} is counted over the whole warehouse: leave --events out")
     return wanted or None
 
 

@@ -103,7 +103,7 @@ def data(tmp_path: Path) -> Path:
 
 def bad_event(data: Path) -> None:
     row = at("hazard_events", 900, event_id="bad", kind="hazard_closed", subject_id=None, site_id="s")
-    LakeTable(data / "lake", "hazard_events").append(pa.Table.from_pylist([row], TABLES["hazard_events"]), {}, {})
+    LakeTable.open(data / "lake", "hazard_events").append(pa.Table.from_pylist([row], TABLES["hazard_events"]), {}, {})
 
 
 def test_a_critical_check_stops_the_publish_and_the_last_good_file_stays(data):

@@ -29,7 +29,7 @@ def registry(data: Path, table: str, records: list[tuple[str, dict | None, dt.da
          "value": None if value is None else orjson.dumps(value).decode()}
         for n, (key, value, at) in enumerate(records)
     ]  # fmt: skip
-    LakeTable(data / "lake", table).append(pa.Table.from_pylist(rows, TABLES[table]), {}, {})
+    LakeTable.open(data / "lake", table).append(pa.Table.from_pylist(rows, TABLES[table]), {}, {})
 
 
 def site(**said: object) -> dict:
@@ -184,7 +184,7 @@ def test_a_reading_speaks_for_three_periods_at_most_and_a_faulty_one_for_nothing
     rows = [reading(n, start + dt.timedelta(minutes=m)) for n, m in enumerate(minutes)]
     rows.append(reading(9, start + dt.timedelta(hours=12), quality=128))
     rows[1]["received_at"] = rows[1]["occurred_at"] + dt.timedelta(seconds=61)
-    LakeTable(tmp_path / "lake", "readings").append(pa.Table.from_pylist(rows, READINGS), {}, {})
+    LakeTable.open(tmp_path / "lake", "readings").append(pa.Table.from_pylist(rows, READINGS), {}, {})
     day = warehouse.connect(tmp_path).execute(
         "SELECT readings, instants, usable, in_time, online_s, lead_in_s FROM sensor_days"
     ).fetchone()  # fmt: skip
@@ -192,7 +192,7 @@ def test_a_reading_speaks_for_three_periods_at_most_and_a_faulty_one_for_nothing
 
 
 def test_a_build_takes_over_what_has_not_changed_and_counts_only_changed_days(tmp_path):
-    readings = LakeTable(tmp_path / "lake", "readings")
+    readings = LakeTable.open(tmp_path / "lake", "readings")
     land(tmp_path, "hazard_events", hazard_event_rows())
     for n in range(2):
         readings.append(pa.Table.from_pylist([reading(n, T0 + dt.timedelta(days=n))], READINGS), {}, {})

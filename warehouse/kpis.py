@@ -31,13 +31,13 @@ GROUPS = (
 )  # fmt: skip
 
 
-# What a KPI is counted over: events of hazards, the lists of the published catalogue, or the plan's own tables.
-KINDS = {"hazards": SQL / "kpis", "lists": SQL / "kpis" / "lists", "programme": SQL / "kpis" / "programme"}
+# What a KPI is counted over: events of hazards, the lists of the published catalogue, the plan's own tables, or what
+# sites sent.
+KINDS = {"hazards": SQL / "kpis", **{kind: SQL / "kpis" / kind for kind in ("lists", "programme", "quality")}}
 LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
 PROGRAMME_GROUPS = (
     "region", "city", "province", "industry", "enterprise_id", "department_id", "action", "subject_id",
 )  # fmt: skip
-_GROUPS_OF = {"hazards": GROUPS, "lists": LIST_GROUPS, "programme": PROGRAMME_GROUPS}
 
 
 @cache
@@ -101,7 +101,7 @@ class _FactsAt:
         self.as_of = ending(as_of)
         self.known_as_of = None if known_as_of is None else ending(known_as_of)
         self._materialise({"as_of": self.as_of, "known_as_of": self.known_as_of})
-        newest = con.execute(self.newest, {"known_as_of": self.known_as_of}).fetchone()
+        newest = con.execute(self.newest, self._bound(self.newest, {"known_as_of": self.known_as_of})).fetchone()
         self.data_as_of = from_us(newest[0]).astimezone(SHANGHAI) if newest and newest[0] is not None else None
 
     def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
@@ -131,11 +131,14 @@ class _FactsAt:
         """What each KPI counts: its own query, grouped by the things it counts; those that add nothing left out."""
         return [row for row in self.rows([self.member], window, kpis) if row.num or row.den or row.excluded]
 
+    def _bound(self, sql: str, values: dict[str, dt.datetime | None]) -> dict[str, dt.datetime | None]:
+        """Those of `values` that the query names."""
+        return {name: values[name] for name in self._con.extract_statements(sql)[0].named_parameters}
+
     def _rows(self, kpi_id: str, window: Window) -> list[KpiRow]:
         sql = kpi_sql(kpi_id)
-        values = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
-        wanted = self._con.extract_statements(sql)[0].named_parameters
-        found = self._con.execute(sql, {name: values[name] for name in wanted})
+        values: dict[str, dt.datetime | None] = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
+        found = self._con.execute(sql, self._bound(sql, values))
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]
         return [
@@ -200,9 +203,26 @@ class ProgrammeAt(_FactsAt):
         self._con.execute(f"CREATE OR REPLACE TEMP TABLE programme_at AS {sql}", instants)
 
 
+class QualityAt(_FactsAt):
+    """What sites should have sent, and what came or was refused. `con` must have `quality_daily` and the inputs.
+
+    Counts what has landed, whenever it became known: `known_as_of` changes nothing here.
+    """
+
+    kind, table, member, groups = "quality", "quality_facts", "site_id", LIST_GROUPS
+    newest = "SELECT epoch_us(max(last_at)) FROM sensor_days"
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE quality_at AS {sql}", {"as_of": instants["as_of"]})
+
+
+_FACTS: dict[str, type[_FactsAt]] = {facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt, QualityAt)}
+
+
 def facts_at(con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, kind: str) -> _FactsAt:
     """The facts that the KPIs of one kind are counted over, materialised in `con`."""
-    return {facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt)}[kind](con, as_of, known_as_of)
+    return _FACTS[kind](con, as_of, known_as_of)
 
 
 def kind_of(kpi_id: str) -> str:
@@ -215,7 +235,7 @@ def rows_at(
     con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, groupings: Sequence[Sequence[str]],
     window: Window | None = None, kpis: Iterable[str] | None = None,
 ) -> list[KpiRow]:  # fmt: skip
-    """Rows of KPIs of every kind over a warehouse. Groupings that the lists do not know have no row of theirs.
+    """Rows of KPIs of every kind over a warehouse. Groupings that a kind does not know have no row of it.
 
     Raises Refused.
     """
@@ -225,7 +245,8 @@ def rows_at(
         of_kind.setdefault(kind_of(kpi_id), []).append(kpi_id)
     rows: list[KpiRow] = []
     for kind in KINDS:
-        known = [by for by in groupings if kind == "hazards" or set(by) <= set(_GROUPS_OF[kind])]
+        own = set(_FACTS[kind].groups)
+        known = [by for by in groupings if kind == "hazards" or set(by) <= own]
         if kind in of_kind and known:
             rows += facts_at(con, as_of, known_as_of, kind).rows_of(known, window, of_kind[kind])
     return rows
@@ -249,7 +270,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-_LISTS = frozenset({"hazards", "late", "lists", "units", "without"})
+_LISTS = frozenset({"hazards", "late", "lists", "units", "without", "causes"})
 
 
 def compute(
