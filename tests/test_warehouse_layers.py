@@ -72,13 +72,15 @@ def test_a_site_keeps_its_versions_with_the_span_each_held(tmp_path):
 
 def test_the_calendar_knows_holidays_and_the_days_made_up_for(tmp_path):
     registry(tmp_path, "registry_calendar", [
-        ("2026-10-01", {"date": "2026-10-01", "workday": False, "name": "国庆节"}, T0),
-        ("2026-10-10", {"date": "2026-10-10", "workday": True, "name": "调休"}, T0),
+        ("2026-10-02", {"date": "2026-10-02", "workday": True, "name": "加班", "name_en": "worked"}, T0),
+        ("2026-10-12", {"date": "2026-10-12", "workday": False, "name": "地方节日", "name_en": "local"}, T0),
     ])  # fmt: skip
     con = warehouse.connect(tmp_path)
-    days = "SELECT is_workday, holiday, plan_phase FROM dim_calendar WHERE day = ?"
-    assert con.execute(days, [dt.date(2026, 10, 1)]).fetchone() == (False, "国庆节", "dynamic_clearance")
-    assert con.execute(days, [dt.date(2026, 10, 10)]).fetchone() == (True, "调休", "dynamic_clearance")
+    days = "SELECT is_workday, holiday_en, plan_phase FROM dim_calendar WHERE day = ?"
+    assert con.execute(days, [dt.date(2026, 10, 1)]).fetchone() == (False, "National Day", "dynamic_clearance")
+    assert con.execute(days, [dt.date(2026, 10, 2)]).fetchone() == (True, "worked", "dynamic_clearance")
+    assert con.execute(days, [dt.date(2026, 10, 12)]).fetchone() == (False, "local", "dynamic_clearance")
+    assert con.execute(days, [dt.date(2024, 2, 4)]).fetchone() == (True, "made up for", "clear_stock")
     assert con.execute(days, [dt.date(2023, 12, 30)]).fetchone() == (False, None, "stock")
     assert con.execute("SELECT count(*) FROM dim_calendar WHERE is_milestone").fetchone() == (3,)
 

@@ -161,7 +161,7 @@ def test_readers_in_a_loop_see_no_error_and_no_torn_build(data):
     stop = threading.Event()
 
     def read() -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(0.1):
             try:
                 con = published(data)
                 (readings,) = con.execute("SELECT count(*) FROM readings").fetchone()
@@ -175,7 +175,7 @@ def test_readers_in_a_loop_see_no_error_and_no_torn_build(data):
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for n in range(1, int(os.environ.get("QINGLING_PUBLISHES", "5")) + 1):
+    for n in range(1, int(os.environ.get("QINGLING_PUBLISHES", "3")) + 1):
         land(data, "readings", reading_rows(1000 * n, n))
         publish(data)
     stop.set()

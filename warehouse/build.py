@@ -20,21 +20,23 @@ import pyarrow as pa
 
 from schemas.kpis import KpiRow
 from schemas.times import MICROSECOND, day_end, shanghai_day
+from schemas.workdays import load_holidays
 from warehouse.checks import Result, check_build
 from warehouse.model import comments, relation
-from warehouse.snapshot import daily_members, daily_rows, today
+from warehouse.snapshot import daily, today
 from warehouse.views import (
+    REFERENCE,
     SQL,
     Source,
     define_as_of,
     define_facts,
     define_macros,
+    define_reference,
     query_of,
     quoted,
     raw_reads,
     raw_view,
     reads,
-    region_names,
     view_names,
 )
 
@@ -105,7 +107,7 @@ def _layers(
     con.execute("CREATE SCHEMA raw")
     for source in sources.values():
         con.execute(raw_view(source))
-    con.execute(region_names())
+    define_reference(con)
     day = today(con, clock)
     built = Built(built_at if clock == "wall" else day_end(day) - MICROSECOND)
     define_as_of(con, built.as_of)
@@ -126,7 +128,7 @@ def _layers(
             built.rows[name] = _count(con, name)
     built.rows["readings"] = _count(con, "readings")
     used = {table for name in VIEWS for table in raw_reads(name)}
-    for table in sorted({*sources, "region_names"} - used):
+    for table in sorted({*sources, *REFERENCE} - used):
         con.execute(f"DROP VIEW raw.{table}")
     return built
 
@@ -137,14 +139,17 @@ def _fingerprint(name: str, built: Built, sources: Mapping[str, Source]) -> str:
     parts += [built.fingerprints[other] for other in sorted(reads(name))]
     for table in sorted(raw_reads(name)):
         source = sources.get(table)
-        parts += [table, *source.files] if source else [table, shanghai_day(built.as_of).isoformat()]
+        if source is not None:
+            parts += [table, *source.files]
+        elif table == "as_of":
+            parts.append(shanghai_day(built.as_of).isoformat())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @cache
 def _shared_sql() -> str:
     files = (SQL / "macros.sql", SQL / "kpis" / "_facts.sql", SQL / "reference" / "region_names.csv")
-    return "\0".join(file.read_text("utf-8") for file in files)
+    return "\0".join([*(file.read_text("utf-8") for file in files), str(load_holidays())])
 
 
 def _daily_table(
@@ -176,8 +181,9 @@ def _own_tables(con: duckdb.DuckDBPyConnection, built: Built, history: pa.Table 
     for file in sorted((SQL / "build").glob("*.sql")):
         con.execute(file.read_text("utf-8"))
     day = shanghai_day(built.as_of)
-    _fill(con, "kpi_snapshot", [_kpi(row) for row in daily_rows(con, day)])
-    _fill(con, "kpi_members", daily_members(con, day))
+    rows, members = daily(con, day)
+    _fill(con, "kpi_snapshot", [_kpi(row) for row in rows])
+    _fill(con, "kpi_members", [_member(row) for row in members])
     if history is not None and history.num_rows:
         con.register("history", history)
         con.execute("INSERT INTO quality_history BY NAME FROM history")
@@ -192,6 +198,14 @@ def _kpi(row: KpiRow) -> dict[str, Any]:
         "kpi_id": row.kpi_id, "group": orjson.dumps(row.group).decode(), "as_of": row.as_of, "window_from": start,
         "window_to": end, "num": row.num, "den": row.den, "value": row.value, "excluded": row.excluded,
         "data_as_of": row.data_as_of, "detail": orjson.dumps(row.detail).decode(),
+    }  # fmt: skip
+
+
+def _member(row: KpiRow) -> dict[str, Any]:
+    ((kind, member),) = row.group.items()
+    return {
+        "kpi_id": row.kpi_id, "as_of": row.as_of, "member_kind": kind, "member_id": member, "num": row.num,
+        "den": row.den, "excluded": row.excluded,
     }  # fmt: skip
 
 

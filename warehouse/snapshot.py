@@ -1,7 +1,6 @@
 """The KPI rows that are computed every day: which days, which groups."""
 
 import datetime as dt
-from typing import Any
 
 import duckdb
 
@@ -32,21 +31,21 @@ def days_of(day: dt.date) -> tuple[dt.date, ...]:
     return (*(milestone for milestone in MILESTONES if milestone < day), day)
 
 
+def daily(con: duckdb.DuckDBPyConnection, day: dt.date) -> tuple[list[KpiRow], list[KpiRow]]:
+    """Every KPI for every grouping, as of `day` and as of each milestone before it; and what the ungrouped ones count."""
+    rows: list[KpiRow] = []
+    members: list[KpiRow] = []
+    for as_of in days_of(day):
+        for kind in KINDS:
+            facts = facts_at(con, as_of, None, kind)
+            rows += facts.rows_of([by for by in GROUPINGS if set(by) <= set(facts.groups)])
+            members += facts.members()
+    return rows, members
+
+
 def daily_rows(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[KpiRow]:
     """Every KPI for every grouping, as of `day` and as of each milestone before it."""
     return [row for as_of in days_of(day) for row in rows_at(con, as_of, None, GROUPINGS)]
-
-
-def daily_members(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[dict[str, Any]]:
-    """What the ungrouped rows of `daily_rows` count, as rows of the table kpi_members."""
-    return [
-        {
-            "kpi_id": row.kpi_id, "as_of": row.as_of, "member_kind": facts.member, "member_id": row.group[facts.member],
-            "num": row.num, "den": row.den, "excluded": row.excluded,
-        }
-        for as_of in days_of(day) for kind in KINDS
-        for facts in [facts_at(con, as_of, None, kind)] for row in facts.members()
-    ]  # fmt: skip
 
 
 def key_of(row: KpiRow, day: dt.date) -> str:

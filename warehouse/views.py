@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from schemas.settings import Settings
 from schemas.tables import PARTITION_BY, TABLES
 from schemas.terms import SHANGHAI
+from schemas.workdays import load_holidays
 from warehouse.lake import LakeTable
 
 SQL = Path(__file__).parent / "sql"
@@ -73,7 +74,7 @@ def build_views(
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
     for source in sources.values():
         con.execute(raw_view(source))
-    con.execute(region_names())
+    define_reference(con)
     define_macros(con)
     define_as_of(con, as_of or dt.datetime.now(SHANGHAI))
     wanted = None if views is None else needed(views)
@@ -99,10 +100,20 @@ def define_as_of(con: duckdb.DuckDBPyConnection, as_of: dt.datetime) -> None:
     con.execute(f"CREATE OR REPLACE VIEW raw.as_of AS SELECT TIMESTAMPTZ {quoted(as_of.isoformat())} AS as_of")
 
 
-def region_names() -> str:
-    """The statement that makes `raw.region_names`: the names of the reference list by code (GB/T 2260)."""
+def define_reference(con: duckdb.DuckDBPyConnection) -> None:
+    """`raw.region_names`, names by code (GB/T 2260), and `raw.holidays`, days that are not what their weekday says."""
     file = quoted(str(SQL / "reference" / "region_names.csv"))
-    return f"CREATE OR REPLACE VIEW raw.region_names AS FROM read_csv({file}, header = true, all_varchar = true)"
+    con.execute(f"CREATE OR REPLACE VIEW raw.region_names AS FROM read_csv({file}, header = true, all_varchar = true)")
+    days = ", ".join(
+        f"(DATE '{day}', {said.workday}, {quoted(said.name)}, {quoted(said.name_en)})"
+        for day, said in load_holidays().items()
+    )
+    con.execute(
+        f"CREATE OR REPLACE VIEW raw.holidays AS SELECT * FROM (VALUES {days}) AS v(day, workday, name, name_en)"  # noqa: S608
+    )
+
+
+REFERENCE = frozenset({"region_names", "holidays"})
 
 
 def raw_view(source: Source) -> str:

@@ -1,4 +1,4 @@
--- Provinces, cities and counties: those named in the reference list, and codes in use that the list does not know.
+-- Provinces, cities and counties: those of the registry and of the reference list, and codes in use that neither knows.
 WITH used AS (
     SELECT region FROM sites WHERE length(region) = 6
     UNION
@@ -13,11 +13,13 @@ codes AS (
     SELECT left(region, 2) || '0000' FROM used
     UNION
     SELECT region FROM raw.region_names
+    UNION
+    SELECT region FROM regions
 )
 SELECT
     region,
-    coalesce(name_zh, region) AS name_zh,
-    coalesce(name_en, region) AS name_en,
+    coalesce(nullif(own.name, ''), listed.name_zh, region) AS name_zh,
+    coalesce(nullif(own.name_en, ''), listed.name_en, region) AS name_en,
     CASE WHEN region LIKE '%0000' THEN 'province' WHEN region LIKE '%00' THEN 'city' ELSE 'county' END AS level,
     CASE
         WHEN region LIKE '%0000' THEN NULL
@@ -27,4 +29,5 @@ SELECT
     CASE WHEN region NOT LIKE '%0000' THEN left(region, 4) || '00' END AS city,
     left(region, 2) || '0000' AS province
 FROM codes
-LEFT JOIN raw.region_names USING (region)
+LEFT JOIN raw.region_names AS listed USING (region)
+LEFT JOIN regions AS own USING (region)

@@ -4,7 +4,8 @@ WITH told AS (
     SELECT subject_id AS hazard_id, event_id, kind AS event_kind, recorded_at, site_id,
         unnest((data->'$.evidence')::JSON[]) AS piece
     FROM hazard_events
-    WHERE kind IN ('hazard_suspected', 'evidence_completed', 'hazard_judged') AND json_type(data->'$.evidence') = 'ARRAY'
+    WHERE kind IN ('hazard_suspected', 'evidence_added', 'evidence_completed', 'hazard_judged')
+        AND json_type(data->'$.evidence') = 'ARRAY'
 ),
 pieces AS (
     SELECT *, CASE json_type(piece) WHEN 'OBJECT' THEN piece->>'$.evidence_id' ELSE piece->>'$' END AS evidence_id
