@@ -32,7 +32,7 @@ def days_of(day: dt.date) -> tuple[dt.date, ...]:
 
 
 def daily(con: duckdb.DuckDBPyConnection, day: dt.date) -> tuple[list[KpiRow], list[KpiRow]]:
-    """Every KPI for every grouping, as of `day` and as of each milestone before it; and what the ungrouped ones count."""
+    """Every KPI for every grouping, as of `day` and of each milestone before it; and what the ungrouped rows count."""
     rows: list[KpiRow] = []
     members: list[KpiRow] = []
     for as_of in days_of(day):
