@@ -63,15 +63,22 @@ def findings(
 
 @app.command("registry")
 def registry(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, or a CSV of sensors 台账")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines; XLSX or CSV tables; a CSV of sensors 台账")],
     as_json: AsJson = False,
 ) -> None:
-    """Sites, places, sensors, departments and alarm rules. Exit 5 if a line was refused."""
-    from streams.gateways import registry as registry_lines
-    from streams.gateways import sensor_table
+    """Sites, places, sensors, departments, matters, controls, alarm rules. Exit 5 if a line was refused."""
+    send_file(file, _registry_records, "records", as_json)
 
-    reader = sensor_table if file.suffix.lower() == ".csv" else registry_lines
-    send_file(file, reader.records_of, "records", as_json)
+
+def _registry_records(raw: bytes, file: str, now_us: int) -> Iterator[Any]:
+    from streams.gateways import registry as registry_lines
+    from streams.gateways import registry_table, sensor_table
+
+    if not file.lower().endswith((".csv", ".xlsx", ".xls", ".ods")):
+        return registry_lines.records_of(raw, file, now_us)
+    if file.lower().endswith(".csv") and not registry_table.fits(raw, file):
+        return sensor_table.records_of(raw, file, now_us)
+    return registry_table.records_of(raw, file, now_us)
 
 
 def send_file(file: Path, records_of: Callable[[bytes, str, int], Iterator[Any]], what: str, as_json: bool) -> None:

@@ -99,13 +99,13 @@ def template(
     file: Annotated[Path, typer.Argument(metavar="FILE.xlsx", help="where to write it 写入位置")],
     table: Annotated[list[str] | None, typer.Option(help="only this table; may be given again 表名")] = None,
 ) -> None:
-    """An empty workbook of the plan's tables, to be filled in and read by `ingest programme`."""
-    from schemas.programme import tables
+    """An empty workbook of the plan's and the registry's tables, for `ingest programme` and `ingest registry`."""
+    from streams.gateways.templates import every
     from streams.gateways.templates import template as written
 
-    strange = sorted(set(table or ()) - set(tables()))
+    strange = sorted(set(table or ()) - set(every()))
     if strange:
-        talk.print(f"[red]--table {strange[0]}[/red]: {', '.join(tables())}", highlight=False)
+        talk.print(f"[red]--table {strange[0]}[/red]: {', '.join(every())}", highlight=False)
         raise typer.Exit(WRONG_USE)
     try:
         file.write_bytes(written(table or ()))

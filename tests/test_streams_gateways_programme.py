@@ -10,8 +10,9 @@ import xlsxwriter
 from schemas.events import Event
 from schemas.model import Refused
 from schemas.programme import actions, kinds, tables
-from streams.gateways.programme import chosen, records_of
+from streams.gateways.programme import records_of
 from streams.gateways.sheets import sheets_of
+from streams.gateways.table_rows import chosen
 from streams.gateways.templates import template
 
 NOW_US = 1_795_000_000_000_000  # 2026-11-18
@@ -106,7 +107,7 @@ def test_a_cell_that_does_not_fit_is_refused_by_name(table: str, change: dict[st
 
 def test_a_sheet_that_could_be_two_tables_asks_which() -> None:
     raw = "编号,部门,受理时间\nJ-1,县局,2026-01-01\n".encode()
-    assert chosen(sheets_of(raw, "a.csv")[0])[0].columns.id == "tips"
+    assert chosen(sheets_of(raw, "a.csv")[0], tables())[0].columns.id == "tips"
     with pytest.raises(Refused, match="fits no table"):
         list(records_of("甲,乙\n1,2\n".encode(), "a.csv", NOW_US))
     with pytest.raises(Refused, match="is none of"):

@@ -1,18 +1,26 @@
-"""Empty tables to fill in: one sheet per table of the plan, with titles, notes and lists to choose from. Pure."""
+"""Empty tables to fill in: a sheet per table, with titles, notes and lists to choose from. Pure."""
 
 import io
 from collections.abc import Iterable
 
 import xlsxwriter
 
-from schemas.programme import Kept, actions, tables
+from schemas.kept import Kept
+from schemas.programme import actions, tables
+from streams.gateways import registry_table
 
 _HINTS = {
-    "day": "日期 date, 2026-03-05", "due": "日期，当日 24 时止 date, until its end", "list": "用、分隔 several with 、",
+    "day": "日期 date, 2026-03-05", "date": "日期 date, 2026-03-05",
+    "due": "日期，当日 24 时止 date, until its end", "list": "用、分隔 several with 、",
     "number": "数 number", "count": "整数 whole number", "year": "年份 year", "yes": "是/否 yes or no",
     "action": "行动编号或名称 id or name of the action", "text": "文字 text", "choice": "从列表选择 one of the list",
 }  # fmt: skip
 _ROWS = 500  # rows that offer a list to choose from
+
+
+def every() -> dict[str, Kept]:
+    """The plan's tables and those of the registry."""
+    return tables() | registry_table.tables()
 
 
 def template(names: Iterable[str] = ()) -> bytes:
@@ -23,8 +31,8 @@ def template(names: Iterable[str] = ()) -> bytes:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     needed, other = book.add_format({"bold": True, "bg_color": "#DDEBF7"}), book.add_format({"bold": True})
-    for name in names or tables():
-        kept = tables()[name]
+    for name in names or every():
+        kept = every()[name]
         sheet = book.add_worksheet(kept.columns.zh)
         sheet.freeze_panes(1, 0)
         for column, (field, title) in enumerate(kept.titles.items()):
