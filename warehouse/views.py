@@ -26,7 +26,8 @@ SQL = Path(__file__).parent / "sql"
 LAYERS = ("staging", "dimensions", "facts", "marts")
 
 _TYPES: dict[pa.DataType, str] = {
-    pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.uint8(): "UTINYINT", pa.bool_(): "BOOLEAN",
+    pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.int16(): "SMALLINT", pa.int8(): "TINYINT",
+    pa.uint8(): "UTINYINT", pa.uint16(): "USMALLINT", pa.uint32(): "UINTEGER", pa.bool_(): "BOOLEAN",
     pa.float64(): "DOUBLE", pa.date32(): "DATE", pa.binary(): "BLOB", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
 }  # fmt: skip
 _READ = re.compile(r"(?:\bfrom|\bjoin)\s+((?:raw\.)?\w+)((?:\s*,\s*\w+(?!\s*\())*)", re.IGNORECASE)
