@@ -4,6 +4,7 @@ import typer
 
 from console import (
     criteria,
+    criteria_check,
     criteria_rejudge,
     criteria_versions,
     dead,
@@ -34,6 +35,8 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(export.app, name="export")
 app.command("do")(do.do)
 app.command("replay")(replay.replay)
+criteria.app.command("check")(criteria_check.check)
+criteria.app.command("rules")(criteria_check.rules)
 criteria.app.command("publish")(criteria_versions.publish)
 criteria.app.command("published")(criteria_versions.list_published)
 criteria.app.command("withdraw")(criteria_versions.take_back)

@@ -1,8 +1,7 @@
-"""`qingling criteria`: list, show, check, diff and match against the catalogue."""
+"""`qingling criteria`: list, show, diff and match against the catalogue."""
 
 import re
 import sys
-from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,8 @@ from rich.table import Table
 
 from console.criteria_match import judged
 from schemas.criteria import FOLDER, Catalogue, CatalogueError, Clause, load_catalogue
-from streams.cases import CaseResult, run_cases
+from schemas.terms import Verdict
+from streams.judgement import verdict_of
 
 app = typer.Typer(no_args_is_help=True, help="判定标准：一行业一清单 The criteria catalogue: one industry, one list.")
 Json = Annotated[bool, typer.Option("--json", help="JSON lines instead of tables")]
@@ -41,10 +41,13 @@ def written(rows: list[dict[str, Any]]) -> None:
 
 
 def way(clause: Clause) -> str:
-    """How the clause is judged: executable (a rule), text (sentence cases show that it is found), review (a person)."""
+    """How the clause is judged: executable (by a rule), text (by a sentence), review (by a person; sentences find it).
+
+    Of low confidence or on trial, a clause can only lead to review, whatever it is found by.
+    """
     if clause.condition is not None:
         return "executable"
-    return "text" if any(case.text for case in clause.cases) else "review"
+    return "text" if verdict_of(clause) is Verdict.MAJOR else "review"
 
 
 def summary(clause: Clause, catalogue: Catalogue) -> dict[str, Any]:
@@ -138,53 +141,6 @@ def _list(value: Any) -> list[Any]:
 
 def _line(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-@app.command()
-def check(as_json: Json = False, folder: Folder = FOLDER) -> None:
-    """Load the catalogue, run every case, count what is judged how. Exit 4 if a case fails."""
-    catalogue = loaded(folder)
-    results = list(run_cases(catalogue))
-    failed = [result for result in results if not result.passed]
-    rows = [_counted(document_id, catalogue, results) for document_id in catalogue.documents]
-    total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "document_id"}
-    if as_json:
-        verdict = {
-            "version": catalogue.version,
-            "documents": rows,
-            "total": total,
-            "failed": list(map(failure, failed)),
-        }
-        written([verdict])
-    else:
-        table = Table(title=f"判定标准目录 Criteria catalogue {catalogue.version}")
-        for heading in rows[0]:
-            table.add_column(heading.replace("_", " "), justify="left" if heading == "document_id" else "right")
-        for row in (*rows, {"document_id": "合计 total", **total}):
-            table.add_row(*map(str, row.values()))
-        _out.print(table)
-        for each in map(failure, failed):
-            _err.print(orjson.dumps(each).decode(), style="red", markup=False, highlight=False)
-    if failed:
-        raise typer.Exit(FOUND)
-
-
-def _counted(document_id: str, catalogue: Catalogue, results: list[CaseResult]) -> dict[str, Any]:
-    clauses = [c for c in catalogue.clauses.values() if c.document_id == document_id]
-    ways = Counter(map(way, clauses))
-    cases = [r for r in results if r.clause.document_id == document_id]
-    return {
-        "document_id": document_id, "clauses": len(clauses), "executable": ways["executable"], "text": ways["text"],
-        "review": ways["review"], "low_confidence": sum(c.confidence == "low" for c in clauses), "cases": len(cases),
-        "cases_failed": sum(not r.passed for r in cases), "without_cases": sum(not c.cases for c in clauses),
-    }  # fmt: skip
-
-
-def failure(result: CaseResult) -> dict[str, Any]:
-    return {
-        "criterion_id": result.clause.id, "case": result.case.name, "expect": result.case.expect, "got": result.got,
-        "why": result.why,
-    }  # fmt: skip
 
 
 @app.command()

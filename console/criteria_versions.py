@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from console.audit import Audit
-from console.criteria import FOUND, WRONG_USE, Json, failure, loaded, written
+from console.criteria import FOUND, WRONG_USE, Json, loaded, written
+from console.criteria_check import say_faults
 from console.ingest import connected
 from schemas.criteria import FOLDER, Catalogue
 from schemas.settings import Settings
 from schemas.terms import SHANGHAI
 from schemas.times import bare_date, day_start
-from streams.cases import run_cases
+from streams.catalogue_check import checked
 from streams.published import Edition, PublishedCatalogues
 from streams.publishing import read_published, send_catalogue, version_record, withdraw
 
@@ -44,10 +44,9 @@ def publish(
     now = dt.datetime.now(dt.UTC)
     begins = _instant(effective_at) if effective_at else now
     catalogue = loaded(folder)
-    failed = [result for result in run_cases(catalogue) if not result.passed]
-    for result in failed:
-        _err.print(orjson.dumps(failure(result)).decode())
-    if failed:
+    found = checked(catalogue)
+    if not found.sound:
+        say_faults(found)
         raise typer.Exit(FOUND)
     by = actor or getpass.getuser()
     version = version_record(catalogue, begins, now, by)

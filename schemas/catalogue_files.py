@@ -1,5 +1,6 @@
 """Reading documents of the catalogue, and everything that can be wrong with them, named by file, entry and field."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,31 +9,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from schemas.case_checks import case_problems
 from schemas.clauses import Clause, Document
-from schemas.conditions import Compare, Condition, LookUp, leaves, parse_condition
+from schemas.conditions import Compare, Condition, leaves, parse_condition
+from schemas.faults import CatalogueError, Fault
 from schemas.references import locator
+from schemas.sensor_rules import sensor_rules
+from schemas.terms import MeasureKind
 from schemas.vocabulary import vocabulary
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong: `schemas/catalogue/MEM21.yaml COAL21-5-2 rule.all[0].q: unknown signal 'ch5'`."""
-
-    file: str
-    entry: str
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{' '.join(part for part in (self.file, self.entry, self.field) if part)}: {self.reason}"
-
-
-class CatalogueError(ValueError):
-    """A catalogue that cannot be used. `faults` lists everything found wrong, not the first thing only."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(map(str, faults)))
-        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
@@ -83,11 +67,15 @@ def _read_file(path: Path) -> Part:
         raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         return Part(path.name, None, (), (Fault(path.name, "", "", f"not YAML: {' '.join(str(error).split())}"),))
-    return read_part(path.name, raw)
+    return read_part(path.name, raw, authored=True)
 
 
-def read_part(file: str, raw: Any) -> Part:
-    """The document of `raw` ({document, clauses}); faults name `file`, which may be a published document's key."""
+def read_part(file: str, raw: Any, *, authored: bool = False) -> Part:
+    """The document of `raw` ({document, clauses}); faults name `file`, which may be a published document's key.
+
+    `authored`: as it comes from its author, and everything that an entry should say is asked for. What was published
+    has been through that, perhaps by earlier rules: a worker asks only that it can be judged by.
+    """
     if not isinstance(raw, dict) or set(raw) != {"document", "clauses"} or not isinstance(raw["clauses"], list):
         return Part(file, None, (), (Fault(file, "", "", "a file has two keys: document, clauses (a list)"),))
     faults: list[Fault] = []
@@ -99,10 +87,8 @@ def read_part(file: str, raw: Any) -> Part:
             entry = {"document_id": document.id, "scope": document.scope, **entry}
         clause = _model(Clause, entry, file, name, faults)
         if isinstance(clause, Clause):
-            wrong = list(_within(clause, file))
-            faults += wrong
-            if not wrong:
-                clauses.append(clause)
+            faults += _within(clause, file, authored)
+            clauses.append(clause)  # with its faults, so that others may name it
     return Part(file, document if isinstance(document, Document) else None, tuple(clauses), tuple(faults))
 
 
@@ -116,7 +102,7 @@ def _model(
         return None
 
 
-def _within(clause: Clause, file: str) -> Iterator[Fault]:
+def _within(clause: Clause, file: str, authored: bool) -> Iterator[Fault]:
     """What is wrong with one entry by itself."""
     words = vocabulary()
     if not words.industry_ids(clause.industry):
@@ -124,9 +110,14 @@ def _within(clause: Clause, file: str) -> Iterator[Fault]:
     for kind in clause.places:
         if kind not in words.places:
             yield Fault(file, clause.id, "places", f"unknown place {kind!r}")
+    if authored:
+        yield from _said(clause, file)
+        yield from _sensor_rules(clause, file)
     if clause.rule is None:
-        if clause.trigger:
-            yield Fault(file, clause.id, "trigger", "a trigger without a rule")
+        for field in ("trigger", "partial", "rule_confidence"):
+            if getattr(clause, field):
+                yield Fault(file, clause.id, field, "without a rule")
+        yield from _cases(clause, None, file, authored)
         return
     rule, problems = parse_condition(clause.rule, words)
     yield from (Fault(file, clause.id, problem.field, problem.reason) for problem in problems)
@@ -135,7 +126,12 @@ def _within(clause: Clause, file: str) -> Iterator[Fault]:
     if clause.trigger and not clause.places:
         yield Fault(file, clause.id, "places", "missing: a trigger needs the kinds of place it is read at")
     if rule is not None:
-        yield from _cases(clause, file)
+        yield from _cases(clause, rule, file, authored)
+
+
+def _cases(clause: Clause, rule: Condition | None, file: str, thorough: bool) -> Iterator[Fault]:
+    for problem in case_problems(rule, clause.cases, thorough=thorough):
+        yield Fault(file, clause.id, problem.field, problem.reason)
 
 
 def _trigger(clause: Clause, rule: Condition | None, raw: dict[str, Any], field: str, file: str) -> Iterator[Fault]:
@@ -158,46 +154,45 @@ def _trigger(clause: Clause, rule: Condition | None, raw: dict[str, Any], field:
             yield Fault(file, clause.id, f"{field}.at", f"{kind!r} is none of the entry's places")
 
 
-def _cases(clause: Clause, file: str) -> Iterator[Fault]:
-    """A rule has a case that meets it, one that comes close and does not, and one on both sides of every number."""
-    outcomes = {case.expect for case in clause.cases}
-    for expect, meaning in ((True, "meets it"), (False, "comes close and does not")):
-        if expect not in outcomes:
-            yield Fault(file, clause.id, "cases", f"missing: no case that {meaning}")
-    words = vocabulary()
-    for number, case in enumerate(clause.cases):
-        at = f"cases[{number}]"
-        if case.expect not in (True, False, "missing"):
-            yield Fault(file, clause.id, f"{at}.expect", f"true, false or missing, not {case.expect!r}")
-        if sum(each is not None for each in (case.facts, case.series, case.text)) != 1:
-            yield Fault(file, clause.id, at, "exactly one of facts, series, text")
-        for facts in (case.facts or {}, *(case.series or ())):
-            for name in facts:
-                if name not in words.signals and name != "at_s":
-                    yield Fault(file, clause.id, f"{at}.facts.{name}", "unknown signal")
-        if case.place is not None and case.place not in words.places:
-            yield Fault(file, clause.id, f"{at}.place", f"unknown place {case.place!r}")
-    yield from _both_sides(clause, file)
+CJK = re.compile("[\u4e00-\u9fff]")
+KINDS = tuple(MeasureKind)
 
 
-def _both_sides(clause: Clause, file: str) -> Iterator[Fault]:
-    """Every number a rule compares with has cases with the signal on either side of it (or at it)."""
-    condition = clause.condition
-    stated = [facts for case in clause.cases for facts in (case.facts or {}, *(case.series or ()))]
-    for leaf in leaves(condition) if condition else ():
-        if isinstance(leaf.v, (LookUp, bool, str, tuple)):
-            continue
-        values = {facts[leaf.q] for facts in stated if isinstance(facts.get(leaf.q), (int, float))}
-        met = {value for value in values if _meets(value, leaf.op, leaf.v)}
-        if not met or met == values:
-            side = "below" if (leaf.op in (">=", ">")) == (met == values) else "above"
-            yield Fault(file, clause.id, "cases", f"missing: no case with {leaf.q} on the {side} side of {leaf.v:g}")
+def _said(clause: Clause, file: str) -> Iterator[Fault]:
+    """Both titles, what to look for, by when and what to do: every entry says them."""
+    if not CJK.search(clause.title_zh):
+        yield Fault(file, clause.id, "title_zh", "no Chinese in it")
+    if not clause.title_en.isascii():
+        yield Fault(file, clause.id, "title_en", "not English")
+    if not clause.scope:
+        yield Fault(file, clause.id, "scope", "missing: production, operation, construction or living")
+    if not clause.evidence_wanted:
+        yield Fault(file, clause.id, "evidence_wanted", "missing")
+    if clause.deadline_days is None:
+        yield Fault(file, clause.id, "deadline_days", "missing: the suggested days to put it right")
+    lacking = [kind for kind in KINDS if kind not in {measure.kind for measure in clause.measures}]
+    if lacking:
+        yield Fault(file, clause.id, "measures", f"missing: {', '.join(lacking)}")
 
 
-def _meets(value: float, op: str, limit: float) -> bool:
-    return {">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}.get(
-        op, (value == limit) == (op == "==")
-    )
+def _sensor_rules(clause: Clause, file: str) -> Iterator[Fault]:
+    """The rows of sensor_rules.yaml that an entry says, and those it cannot say for want of a signal."""
+    words, rows = vocabulary(), sensor_rules()
+    for name in (*clause.sensor_rules, *clause.undecided):
+        if name not in rows:
+            field = "sensor_rules" if name in clause.sensor_rules else f"undecided.{name}"
+            yield Fault(file, clause.id, field, f"unknown sensor rule {name!r}")
+    if clause.sensor_rules and clause.rule is None:
+        yield Fault(file, clause.id, "sensor_rules", "without a rule that says them")
+    for name, missing in clause.undecided.items():
+        if name in clause.sensor_rules:
+            yield Fault(file, clause.id, f"undecided.{name}", "the rule says it")
+        if not missing:
+            yield Fault(file, clause.id, f"undecided.{name}", "no signal is named that is missing")
+        for signal in missing:
+            if signal not in words.wanted:
+                known = "it is no longer missing" if signal in words.signals else "unknown; add it to `wanted`"
+                yield Fault(file, clause.id, f"undecided.{name}", f"{signal!r}: {known}")
 
 
 def _between(documents: dict[str, Document], clauses: dict[str, Clause], files: dict[str, str]) -> Iterator[Fault]:

@@ -14,9 +14,10 @@ from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 
-from schemas.catalogue_files import CatalogueError, Fault, read_folder
+from schemas.catalogue_files import read_folder
 from schemas.catalogue_records import CatalogueDocument, version_of
 from schemas.clauses import Case, Clause, Document
+from schemas.faults import CatalogueError, Fault
 from schemas.references import ReferenceReader, locator, plain
 from schemas.vocabulary import vocabulary
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.conditions import HeldFor
+from schemas.conditions import Condition, HeldFor
 from schemas.criteria import Case, Catalogue, Clause
+from schemas.sensor_rules import sensor_rules
 from schemas.vocabulary import vocabulary
 from streams.criteria import Outcome, StatedFacts, evaluate
 from streams.judgement import verdict_of
@@ -54,14 +55,28 @@ def run_case(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
     """What the rule or the matcher says of one case."""
     if case.text is not None:
         return _read(catalogue, clause, case)
-    outcome = Outcome(None)
-    if clause.condition is not None:
-        if case.facts is not None:
-            outcome = evaluate(clause.condition, StatedFacts(case.facts, case.place, vocabulary()))
-        since: dict[HeldFor, float] = {}
-        for facts in case.series or ():
-            outcome = evaluate(clause.condition, _SeriesFacts(facts, case.place, since))
+    outcome = outcome_of(clause.condition, case)
     return CaseResult(clause, case, "missing" if outcome.value is None else outcome.value, explained(outcome)[1])
+
+
+def outcome_of(rule: Condition | None, case: Case) -> Outcome:
+    """What a rule says of a case of facts, or of the last moment of a series."""
+    if rule is None:
+        return Outcome(None)
+    if case.facts is not None:
+        return evaluate(rule, StatedFacts(case.facts, case.place, vocabulary()))
+    outcome, since = Outcome(None), dict[HeldFor, float]()
+    for facts in case.series or ():
+        outcome = evaluate(rule, _SeriesFacts(facts, case.place, since))
+    return outcome
+
+
+def run_levels() -> Iterator[tuple[str, Case, Outcome]]:
+    """Every case of every level of the sensor rules: id of the row, case, what came out."""
+    for row in sensor_rules().values():
+        for level in row.levels:
+            for case in level.cases:
+                yield row.id, case, outcome_of(level.condition, case)
 
 
 def _read(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:

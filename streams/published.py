@@ -7,9 +7,10 @@ records. One that is malformed, or whose documents do not come, is refused; what
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from schemas.catalogue_files import CatalogueError, Fault, Part, join, read_part
+from schemas.catalogue_files import Part, join, read_part
 from schemas.catalogue_records import VERSION_KEY, CatalogueDocument, CatalogueRecord, CatalogueVersion
 from schemas.criteria import Catalogue
+from schemas.faults import CatalogueError, Fault
 from schemas.model import Refused
 from streams.decode import Record
 

@@ -33,11 +33,13 @@ ON, OFF = {"powered_work_on": True}, {"powered_work_on": False}
 CLAUSE: dict[str, Any] = {
     "id": "EXAMPLE-7-2", "article": "art. 7(2)", "title_zh": "超限后继续作业", "title_en": "Work goes on",
     "industry": "coal", "kind": "sensor", "confidence": "high", "rule": RULE, "places": ["coal_face"],
-    "trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0}],
+    "trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0}], "evidence_wanted": ["readings"], "deadline_days": 1,
+    "measures": [{"kind": each, "text": "措施"} for each in ("people", "technology", "engineering", "management")],
     "cases": [
         {"name": "power stays on", "facts": {"ch4_pct": 1.0, **ON}, "expect": True},
         {"name": "work stopped", "facts": {"ch4_pct": 1.2, **OFF}, "expect": False},
         {"name": "just below", "facts": {"ch4_pct": 0.99, **ON}, "expect": False},
+        {"name": "nobody knows", "facts": {"ch4_pct": 1.2}, "expect": "missing"},
     ],
 }  # fmt: skip
 HEAD = {

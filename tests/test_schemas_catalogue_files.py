@@ -10,6 +10,11 @@ from schemas.conditions import WORDS, parse_condition
 from schemas.criteria import FOLDER, CatalogueError, load_catalogue
 from schemas.vocabulary import vocabulary
 
+CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
+CASE_FALSE = {"name": "below", "facts": {"ch4_pct": 0.99}, "expect": False}
+CASE_MISSING = {"name": "unseen", "facts": {}, "expect": "missing"}
+MEASURES = [{"kind": kind, "text": "措施"} for kind in ("people", "technology", "engineering", "management")]
+
 
 def catalogue_file(folder: Path, name: str = "LIST.yaml", *, document: dict | None = None, **entry: object) -> Path:
     """A small valid file with one executable clause, changed by `document` and `entry`."""
@@ -24,10 +29,10 @@ def catalogue_file(folder: Path, name: str = "LIST.yaml", *, document: dict | No
         "rule": {"q": "ch4_pct", "op": ">=", "v": 1.0},
         "trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0}],
         "places": ["coal_face"],
-        "cases": [
-            {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True},
-            {"name": "below", "facts": {"ch4_pct": 0.99}, "expect": False},
-        ],
+        "evidence_wanted": ["readings"],
+        "deadline_days": 1,
+        "measures": MEASURES,
+        "cases": [CASE_TRUE, CASE_FALSE, CASE_MISSING],
     }
     head = {
         "id": Path(name).stem,
@@ -56,7 +61,14 @@ def test_the_small_file_is_valid(tmp_path: Path) -> None:
 
 
 WORK = {"q": "work_on", "op": "==", "v": True}
-CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
+LONG = {"q": "ch4_pct", "op": ">=", "v": 1.0, "for_s_gt": 60}
+SETPOINT = {"q": "ch4_pct", "op": ">=", "v": "$setpoint.alarm_ge"}
+RATIO = {"q": "place_headcount", "op": ">", "v": "$site.headcount_limit", "times": 1.2}
+SAID = {"name": "said", "text": "瓦斯超限作业", "expect": True}
+
+
+def case(expect: object, **facts: object) -> dict:
+    return {"name": "x", "facts": facts, "expect": expect}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +108,36 @@ CASE_TRUE = {"name": "at", "facts": {"ch4_pct": 1.0}, "expect": True}
         ({"kind": "guess"}, "kind", "Input should be"),
         ({"title_zh": ""}, "title_zh", "at least 1"),
         ({"cases": []}, "cases", "no case that meets it"),
+        ({"cases": [CASE_TRUE, CASE_FALSE]}, "cases", "no case of facts that lacks a signal"),
+        ({"cases": [SAID, CASE_FALSE, CASE_MISSING]}, "cases", "no case of facts that meets it"),
+        ({"rule": None, "trigger": [], "cases": [SAID]}, "cases", "comes close and does not"),
+        ({"rule": None, "trigger": [], "cases": [CASE_TRUE]}, "cases[0]", "facts need a rule"),
+        ({"rule": None}, "trigger", "without a rule"),
+        ({"rule": None, "trigger": [], "partial": True}, "partial", "without a rule"),
+        ({"cases": [case(True, ch4_pct="1.0")]}, "cases[0].facts.ch4_pct", "no value of this signal"),
+        ({"cases": [case(True, element="gold")]}, "cases[0].facts.element", "no value of this signal"),
+        ({"cases": [{"name": "x", "series": [{"ch4_pct": 1}], "expect": True}]}, "cases[0].series", "at_s"),
+        ({"rule": LONG, "cases": [case(True, ch4_pct=1.0, held_s=61)]}, "cases", "holds for no more than 60 s"),
+        ({"rule": LONG, "cases": [case(False, ch4_pct=1.0, held_s=60)]}, "cases", "holds for more than 60 s"),
+        (
+            {"rule": SETPOINT, "cases": [{**CASE_TRUE, "place": "coal_face"}]},
+            "cases",
+            "below side of $setpoint.alarm_ge",
+        ),
+        ({"rule": RATIO, "cases": [case(False, place_headcount=30, headcount_limit=25)]}, "cases", "of 1.2 × $site"),
+        ({"title_zh": "Work"}, "title_zh", "no Chinese"),
+        ({"title_en": "超限"}, "title_en", "not English"),
+        ({"scope": []}, "scope", "missing"),
+        ({"evidence_wanted": []}, "evidence_wanted", "missing"),
+        ({"deadline_days": None}, "deadline_days", "missing"),
+        ({"measures": MEASURES[1:]}, "measures", "missing: people"),
+        ({"sensor_rules": ["SR-X99"]}, "sensor_rules", "unknown sensor rule 'SR-X99'"),
+        ({"rule": None, "trigger": [], "sensor_rules": ["SR-C03"]}, "sensor_rules", "without a rule"),
+        ({"undecided": {"SR-X99": ["flat_line_min"]}}, "undecided.SR-X99", "unknown sensor rule"),
+        ({"undecided": {"SR-C17": []}}, "undecided.SR-C17", "no signal is named"),
+        ({"undecided": {"SR-C17": ["luck"]}}, "undecided.SR-C17", "'luck': unknown"),
+        ({"undecided": {"SR-C17": ["ch4_pct"]}}, "undecided.SR-C17", "no longer missing"),
+        ({"undecided": {"SR-C03": ["luck"]}, "sensor_rules": ["SR-C03"]}, "undecided.SR-C03", "the rule says it"),
         ({"cases": [CASE_TRUE]}, "cases", "comes close and does not"),
         ({"cases": [CASE_TRUE, {**CASE_TRUE, "expect": False}]}, "cases", "on the below side of 1"),
         ({"cases": [CASE_TRUE, {"name": "x", "facts": {"ch9": 1}, "expect": False}]}, "cases[1].facts.ch9", "unknown"),
