@@ -3,6 +3,7 @@
 import typer
 
 from console import (
+    backup,
     criteria,
     criteria_check,
     criteria_rejudge,
@@ -45,6 +46,8 @@ app.add_typer(criteria.app, name="criteria")
 app.add_typer(kpi.app, name="kpi")
 app.command("sql")(sql.sql)
 app.add_typer(dead.app, name="dead")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 
