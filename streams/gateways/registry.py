@@ -1,4 +1,7 @@
-"""Registry records from people: JSON lines of `{"kind": "site", …}`, or a CSV of sensors. Pure."""
+"""Registry records from people: JSON lines of `{"kind": "site", …}`; tables: sensor_table, registry_table. Pure.
+
+A record whose model has a `kind` of its own (a control's, a department's) names its kind by `kind_of_record`.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -33,7 +36,7 @@ def records_of(raw: bytes, file: str, now_us: int) -> Iterator[tuple[Outgoing, R
 def registry_record(raw: bytes, now_us: int) -> Outgoing:
     """One registry record as the Kafka record to send. Raises Refused: unknown kind, or not the kind's model."""
     given = json_object(raw)
-    kind = given.pop("kind", None)
+    kind = given.pop("kind_of_record", None) or given.pop("kind", None)
     if kind not in KINDS:
         raise Refused("kind", f"{kind!r} is none of {', '.join(KINDS)}")
     topic, model, key = KINDS[kind]
