@@ -99,6 +99,15 @@ def _moved(trigger: Trigger, guard: str, zh: str) -> Act:
     return act
 
 
+def _reset(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
+    """A latched alarm goes back to normal; of anything else the suspicions have been looked into."""
+    outcome = _moved(Trigger.RESET, "nothing_to_reset", "无可复位")(alarm, command, at, origin)
+    if isinstance(outcome, Refusal) and alarm.state is not None and alarm.state.suspicions:
+        comment = {"comment": str(command.data.get("comment", ""))}
+        return [alarm.note("alarm_reset", at, origin, comment, {"suspicions": ()})]
+    return outcome
+
+
 def _shelve(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
     wanted = AlarmShelved.parse(command.data)
     priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
@@ -183,7 +192,7 @@ def _not_on(alarm: Alarm, which: Override) -> Refusal:
 ACTS: dict[str, Act] = {
     "acknowledge": _moved(Trigger.ACKNOWLEDGE, "nothing_to_acknowledge", "无可确认"),
     "unacknowledge": _moved(Trigger.UNACKNOWLEDGE, "nothing_to_unacknowledge", "无可撤销的确认"),
-    "reset": _moved(Trigger.RESET, "nothing_to_reset", "无可复位"),
+    "reset": _reset,
     "shelve": _shelve,
     "unshelve": _unshelve,
     "suppress": _suppress,

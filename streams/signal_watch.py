@@ -54,6 +54,7 @@ class SignalWatch:
         self.site_lost_us: int | None = memory.get("site_lost_us")
         self._troubled = self.condition != GOOD
         self._troubled[list(self._running)] = True
+        self._anyone = bool(self._troubled.any())
         self._ask_us = NEVER_US
 
     def notice(
@@ -63,37 +64,37 @@ class SignalWatch:
         found: list[Notice] = []
         if not len(times):
             return found
-        newest = int(times.max())
         if self.site_lost_us is not None and bool((times > last_us[place]).any()):
-            found.append(self._site_back(newest))
+            found.append(self._site_back(int(times.max())))
         oldest = int(times.min())
         self._ask_us = min(self._ask_us, oldest + int(self._patience_us.min()))
         # a site that sends late is not silent meanwhile; a frame of old readings must not blind us for long
         late_us = min(max(received_us - oldest, 0), round(self.settings.late_s * 1e6))
         if not self.delay_us - 2 * _LATE_STEP_US <= late_us <= self.delay_us:  # in steps: it is part of the memory
             self.delay_us = -(-late_us // _LATE_STEP_US) * _LATE_STEP_US
-        seen = ((quality & _UNUSABLE) != 0) | ~np.isfinite(values)
-        look = self._troubled[place]
-        if seen.any():
-            look |= seen
+        if not self._anyone and not quality.any() and np.isfinite(values).all():
+            return found
+        look = ((quality & _UNUSABLE) != 0) | ~np.isfinite(values) | self._troubled[place]
         look &= place < len(self.ids)
         if look.any():
             found += self._look(np.flatnonzero(look), place, times, values, quality, last_us)
+            self._anyone = bool(self._troubled.any())
         return found
 
     def _look(
         self, rows: Ints, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], last_us: Ints
     ) -> list[Notice]:
-        bits = quality[rows] & _UNUSABLE
-        told = np.where(
-            (bits & _CALIBRATING) != 0, CALIBRATING, np.where((bits != 0) | ~np.isfinite(values[rows]), ILL, GOOD)
-        )
+        """`rows` are those of which something may follow; of their sensors every row is looked at, in order of time."""
+        told = _told(values[rows], quality[rows])
         changed = (told != self.condition[place[rows]]) | np.isin(place[rows], list(self._running))
-        rows, told = rows[changed], told[changed]
-        rows = rows[order := np.lexsort((times[rows], place[rows]))]
+        marked = np.zeros(len(self.condition), bool)
+        marked[place[rows[changed]]] = True
+        rows = np.flatnonzero(marked[place])
+        rows = rows[np.lexsort((times[rows], place[rows]))]
+        told = _told(values[rows], quality[rows])
         found: list[Notice] = []
         heard: dict[int, int] = {}
-        for row, saw in zip(rows.tolist(), told[order].tolist(), strict=True):
+        for row, saw in zip(rows.tolist(), told.tolist(), strict=True):
             i, t = int(place[row]), int(times[row])
             if t <= heard.get(i, int(last_us[i])):
                 continue
@@ -131,6 +132,7 @@ class SignalWatch:
 
     def _set(self, i: int, condition: int, since_us: int) -> None:
         self.condition[i], self.since_us[i], self._troubled[i] = condition, since_us, True
+        self._anyone = True
 
     def _change(self, i: int) -> dict[str, Any]:
         good = self.condition[i] == GOOD
@@ -205,6 +207,13 @@ class SignalWatch:
             "calibrations": [[name[i], day, count] for i, (day, count) in sorted(self._calibrations.items())],
             "delay_us": self.delay_us, "back_us": self._back_us, "site_lost_us": self.site_lost_us,
         }  # fmt: skip
+
+
+def _told(values: Floats, quality: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """What each reading says of its sensor: GOOD, CALIBRATING or ILL."""
+    bits = quality & _UNUSABLE
+    ill = np.where((bits != 0) | ~np.isfinite(values), ILL, GOOD)
+    return np.where((bits & _CALIBRATING) != 0, CALIBRATING, ill).astype("uint8")
 
 
 def held_conditions(states: Iterable[AlarmState]) -> dict[str, tuple[int, int]]:
