@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from schemas.settings import Settings
 from schemas.tables import COORDINATES, TABLES
 from schemas.topics import Topic, topics
 from streams.connect import producer
@@ -24,7 +25,8 @@ def seed(servers: str, data: Path) -> dict[str, int]:
     """Send what the lake below `data` holds to the broker; returns records per topic. Nothing landed: an empty dict."""
     from warehouse import connect
 
-    if not (data / "lake").is_dir():
+    settings = Settings(data=data)
+    if not settings.lake_url and not settings.lake.is_dir():
         return {}
     counts: dict[str, int] = {}
     with connect(data) as lake:

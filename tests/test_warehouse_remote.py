@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+import warehouse
 from tests.lake_rows import APP, START, land, readings, states
 from tests.local_s3 import LocalS3
 from warehouse.lake import REFUSES, Fenced, LakeTable, SchemaBreak
@@ -121,3 +122,16 @@ def test_a_storage_that_refuses_loses_nothing(s3):
         s3.answer()
     table.append(states(10, 10), {APP: 19}, {APP: 9})
     assert offsets(table) == list(range(20))
+
+
+def test_duckdb_reads_the_lake_on_s3_through_the_same_views(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("QINGLING_LAKE_URL", s3.lake)
+    table = LakeTable.open(s3.lake, "readings")
+    for i in range(3):
+        table.append(readings(i, 40, START + dt.timedelta(days=i)), {FRAMES: i}, {FRAMES: i - 1 if i else None})
+    land(LakeTable.open(s3.lake, "registry_rules"), 2)
+    with warehouse.connect(tmp_path) as lake:
+        assert lake.execute("select count(*), count(distinct day), sum(value) from readings").fetchall() == [
+            (120, 3, 3 * 780.0)
+        ]
+        assert lake.execute("select count(*) from raw.registry_rules").fetchall() == [(20,)]

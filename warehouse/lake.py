@@ -86,6 +86,16 @@ class LakeTable(ABC):
 
         return RemoteTable.is_there(str(lake), name) if is_remote(lake) else LocalTable.is_there(Path(lake), name)
 
+    @staticmethod
+    def peek(lake: Location, name: str) -> tuple[int, list[str]] | None:
+        """Version and files of a table, as `version` and `file_uris` give them; None if it is not there. Only reads."""
+        from warehouse.remote import table_at
+
+        if not LakeTable.exists(lake, name):
+            return None
+        table = table_at(str(lake), name) if is_remote(lake) else DeltaTable((Path(lake) / name).absolute())
+        return table.version(), table.file_uris()
+
     @property
     def version(self) -> int:
         """The newest committed version."""

@@ -94,7 +94,7 @@ def publish(
         number = max(_numbers(folder), default=0) + 1
         building = folder / f".building-{number}.duckdb"
         building.unlink(missing_ok=True)
-        sources = current(settings.lake)
+        sources = current(settings.lake_location)
         built_at = dt.datetime.now(SHANGHAI)
         built = build_file(
             building, sources, built_at, clock or settings.clock, _last(folder), frozenset(accept), last_results(folder)

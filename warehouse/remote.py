@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
+from fsspec.implementations.arrow import ArrowFSWrapper
 from pyarrow import fs
 
 from warehouse import upkeep
@@ -190,6 +191,28 @@ class RemoteTable(LakeTable):
     def _checkpoint_quietly(self) -> None:
         with suppress(DeltaError, OSError):
             self.checkpoint()
+
+
+def table_at(lake: str, name: str) -> DeltaTable:
+    return DeltaTable(f"{lake.rstrip('/')}/{name}", storage_options=_OPTIONS)
+
+
+class DuckFiles(ArrowFSWrapper):  # type: ignore[misc]
+    """The storage as DuckDB can read it without an extension: `con.register_filesystem(DuckFiles(storage()))`.
+
+    Files are then named by `duck_name`.
+    """
+
+    protocol = "lake"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.removeprefix("lake://")
+
+
+def duck_name(uri: str) -> str:
+    """How DuckDB is told of a file of the lake; a path on a disk stays as it is."""
+    return f"lake://{uri.removeprefix('s3://')}" if uri.startswith("s3://") else uri
 
 
 def storage() -> fs.S3FileSystem:

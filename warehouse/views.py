@@ -14,13 +14,13 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from schemas.settings import Settings
 from schemas.tables import PARTITION_BY, TABLES
 from schemas.terms import SHANGHAI
 from schemas.workdays import load_holidays
-from warehouse.lake import LakeTable
+from warehouse.lake import LakeTable, Location
+from warehouse.remote import DuckFiles, duck_name, storage
 
 SQL = Path(__file__).parent / "sql"
 LAYERS = ("staging", "dimensions", "facts", "marts")
@@ -43,16 +43,14 @@ class Source:
     files: tuple[str, ...]
 
 
-def current(lake: Path) -> dict[str, Source]:
+def current(lake: Location) -> dict[str, Source]:
     """The current version of every table of schemas.tables."""
     return {name: _source(lake, name) for name in TABLES}
 
 
-def _source(lake: Path, name: str) -> Source:
-    if not LakeTable.exists(lake, name):
-        return Source(name, None, ())
-    table = DeltaTable((lake / name).absolute())
-    return Source(name, table.version(), tuple(table.file_uris()))
+def _source(lake: Location, name: str) -> Source:
+    found = LakeTable.peek(lake, name)
+    return Source(name, None, ()) if found is None else Source(name, found[0], tuple(found[1]))
 
 
 def connect(data: Path | None = None, views: Iterable[str] | None = None) -> duckdb.DuckDBPyConnection:
@@ -60,7 +58,7 @@ def connect(data: Path | None = None, views: Iterable[str] | None = None) -> duc
     settings = Settings() if data is None else Settings(data=data)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'Asia/Shanghai'")
-    build_views(con, current(settings.lake), views)
+    build_views(con, current(settings.lake_location), views)
     return con
 
 
@@ -73,6 +71,8 @@ def build_views(
     `as_of` is the instant that "overdue" and the like are of, default now.
     """
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
+    if any(file.startswith("s3://") for source in sources.values() for file in source.files):
+        con.register_filesystem(DuckFiles(storage()))
     for source in sources.values():
         con.execute(raw_view(source))
     define_reference(con)
@@ -124,7 +124,7 @@ def raw_view(source: Source) -> str:
     empty = f"SELECT {blank} WHERE false"
     if not source.files:
         return f"CREATE OR REPLACE VIEW raw.{source.table} AS {empty}"
-    files = ", ".join(quoted(file) for file in source.files)
+    files = ", ".join(quoted(duck_name(file)) for file in source.files)
     hive = ", hive_partitioning = true, hive_types_autocast = true" if PARTITION_BY.get(source.table) else ""
     # a column that came later is missing in older files: the empty part brings it, UNION ALL BY NAME fills it
     body = (
