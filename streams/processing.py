@@ -36,10 +36,10 @@ WAITING = 16  # batches of records that may wait for a step
 # A partition without input gets a step at least every second, so that silence and timers are seen.
 TICK_S, QUIET_S = 0.25, 0.7
 HEARTBEAT_S = 5.0
-NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
+NO_ASSIGNMENT_S = 30  # a worker outside the group for so long ends; its supervisor starts it anew
 # A fenced worker that has lost its partitions hears of it with its next heartbeat. One that has not (the broker gave up
 # on a transaction) would keep a partition nobody works on.
-FENCED_S = 10
+FENCED_S = 30
 
 
 def make_app(settings: Settings) -> faust.App:
@@ -54,28 +54,35 @@ def make_app(settings: Settings) -> faust.App:
         Ordered(lambda batch: send_all(app, batch)) if is_embedded(settings) else Transactions(worker.servers, APP)
     )
     ready, busy = asyncio.Event(), asyncio.Lock()
-    unassigned_since = time.monotonic()
+    loading: asyncio.Future[None] | None = None
+    unassigned_since: float | None = time.monotonic()
     fenced_since: float | None = None
 
-    @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins
+    @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins; it stays a member meanwhile
     async def revoked(*_: Any, **__: Any) -> None:
-        nonlocal unassigned_since
+        nonlocal unassigned_since, fenced_since
         ready.clear()
+        if loading is not None:
+            loading.cancel()
         async with busy:  # the running step finishes: it is written before anyone else can own the partition
             worker.states.clear()
             await writer.drop()
-        unassigned_since = time.monotonic()
+        unassigned_since, fenced_since = time.monotonic(), None
 
-    @app.on_partitions_assigned.connect  # runs beside the restart of the streams, not before it: hence the gate
+    @app.on_partitions_assigned.connect
     async def assigned(*arguments: Any, **_: Any) -> None:
-        nonlocal fenced_since
+        """Returns at once: until it does the member sends no heartbeat, and states may take longer than a session."""
+        nonlocal unassigned_since, loading
         owned = sorted({tp.partition for tp in arguments[1] if tp.topic == inputs()[0]})
+        unassigned_since = None
+        loading = app.add_future(load(owned))  # if it fails the app crashes
+
+    async def load(owned: list[int]) -> None:
         async with busy:
             await writer.take(owned)  # before the states are read: after this they can no longer change
             worker.states = await asyncio.to_thread(worker.load, owned)
-            fenced_since = None
             await write(first_steps(worker.states.values()))
-        ready.set()
+            ready.set()
         log.info("partitions %s loaded", owned)
 
     @app.agent(channel, supervisor_strategy=mode.CrashingSupervisor)
@@ -134,8 +141,8 @@ def make_app(settings: Settings) -> faust.App:
     async def watch() -> None:
         if not worker.tail.is_alive():
             _end(f"registry and catalogue are no longer followed: {worker.tail.error}")
-        if not worker.states and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            _end(f"no partition was assigned for {NO_ASSIGNMENT_S} s")
+        if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
+            _end(f"not in the group for {NO_ASSIGNMENT_S} s")
         if fenced_since is not None and time.monotonic() - fenced_since > FENCED_S:
             _end(f"fenced {FENCED_S} s ago and still in the group as before")
 

@@ -102,7 +102,9 @@ async def _commit(producer: AIOKafkaProducer, parts: Parts) -> None:
         await producer.send(topic, value, key, partition, headers=headers)
         for part in parts for topic, key, value, partition, headers in part
     ]  # fmt: skip
-    await asyncio.gather(*acks)  # a commit says nothing about a record that was refused
+    for outcome in await asyncio.gather(*acks, return_exceptions=True):
+        if isinstance(outcome, BaseException):  # a commit says nothing about a record that was refused
+            raise outcome
     await producer.commit_transaction()
 
 

@@ -32,13 +32,14 @@ class Installation:
         self._landed: Landed | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, *arguments: str) -> None:
-        command = self.COMMANDS.get(name, list(arguments))
+    def start(self, name: str, *arguments: str, **environment: str) -> None:
+        command = list(arguments) or self.COMMANDS[name]
         (self.data / "logs").mkdir(parents=True, exist_ok=True)
         with (self.data / "logs" / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, *command], env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
-            )
+                [sys.executable, *command], env=self.environment | environment, stdout=out, stderr=out,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
 
     def signal(self, name: str, number: signal.Signals) -> None:
         self.processes[name].send_signal(number)

@@ -1,0 +1,92 @@
+"""`python -m tests.faulty processing|landing`: a worker that kills itself at a point of its work, for the proofs.
+
+`QINGLING_FAULT=POINT:N`: SIGKILL when the point is passed for the Nth time. Points of a step: `written` (all records
+of the transaction acknowledged, commit not asked for), `committing` (commit asked for, answer not awaited), `committed`
+(committed, inputs not acknowledged). Points of landing: `parquet` (file written, not in the Delta log), `landed` (in
+the Delta log, inputs not acknowledged). `QINGLING_CLOCK_SKEW_S`: how far this worker's clock is ahead.
+`QINGLING_SESSION_S`: the group's session. The product itself knows nothing of any of these.
+"""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from schemas.settings import Settings
+
+POINTS = ("written", "committing", "committed", "parquet", "landed")
+
+
+def dying() -> Callable[[str], None]:
+    """A function to call at every point by its name; it ends the process at the pass that was asked for."""
+    wanted, _, count = os.environ.get("QINGLING_FAULT", "").partition(":")
+    passes = itertools.count(1)
+
+    def pass_(name: str) -> None:
+        if name == wanted and next(passes) == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert not wanted or wanted in POINTS, wanted
+    return pass_
+
+
+def in_processing(pass_: Callable[[str], None]) -> None:
+    from aiokafka import AIOKafkaProducer
+
+    commit = AIOKafkaProducer.commit_transaction
+
+    async def watched(self: AIOKafkaProducer) -> None:
+        pass_("written")
+        asking = asyncio.ensure_future(commit(self))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)  # the request leaves
+        pass_("committing")
+        await asking
+        pass_("committed")
+
+    AIOKafkaProducer.commit_transaction = watched
+
+
+def in_landing(pass_: Callable[[str], None]) -> None:
+    from streams.landing_batch import Lander
+    from warehouse.lake import LakeTable
+
+    commit, land = LakeTable._commit, Lander.land
+
+    def committing(self: Any, *args: Any, **named: Any) -> Any:
+        pass_("parquet")
+        return commit(self, *args, **named)
+
+    def landing(self: Any, records: Any) -> None:
+        land(self, records)
+        pass_("landed")
+
+    LakeTable._commit, Lander.land = committing, landing  # type: ignore[method-assign]
+
+
+def main(what: str) -> None:
+    from streams import connect, worker
+
+    pass_ = dying()
+    if session := float(os.environ.get("QINGLING_SESSION_S", "0")):
+        connect.KAFKA_TIMES = connect.GroupTimes(session, session / 4, connect.KAFKA_TIMES.fetch_wait_ms)
+    if skew := int(os.environ.get("QINGLING_CLOCK_SKEW_S", "0")):
+        true = worker.wall_us
+        worker.wall_us = lambda: true() + skew * 1_000_000
+    if what == "processing":
+        from streams import processing
+
+        in_processing(pass_)
+        processing.main(Settings())
+    else:
+        from streams import landing
+
+        in_landing(pass_)
+        landing.main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
