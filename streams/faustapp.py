@@ -10,6 +10,7 @@ from schemas.settings import Settings
 from streams.connect import group_times
 from streams.decode import Record
 from streams.fastfetch import Batch, fetch_batches
+from streams.repeats import Repeats
 
 _LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
 
@@ -59,6 +60,8 @@ def run_worker(app: faust.App) -> None:
 
 def log_plainly() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Repeats("qingling"))
     _hush()
 
 

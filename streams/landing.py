@@ -110,21 +110,26 @@ def make_app(settings: Settings) -> faust.App:
         nonlocal unassigned_since
         ready.clear()
         async with busy:  # the running batch is committed before anyone else can own its partitions
+            ready.clear()  # what was still being taken has made it ready
             owned.clear()
             lander.drop()
             inbox.empty()  # not acknowledged: it comes again, to us or to the next owner
         unassigned_since = time.monotonic()
 
-    @app.on_partitions_assigned.connect  # runs beside the restart of the streams, not before it: hence the gate
+    @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: Iterable[TopicPartition], **_: object) -> None:
+        """Returns at once: until it does the member sends no heartbeat, and reading the lake may take longer."""
+        app.add_future(take({(tp.topic, tp.partition) for tp in assigned if tp.topic in topics()}))
+
+    async def take(places: set[Place]) -> None:
         async with busy:
-            owned.update((tp.topic, tp.partition) for tp in assigned if tp.topic in topics())
-            found = await asyncio.to_thread(_take, lander, servers, sorted(owned))
+            found = await asyncio.to_thread(_take, lander, servers, sorted(places))
             if found != ids:
                 natural.clear()
             ids.update(found)
-        ready.set()
-        log.info("%s partitions taken", len(owned))
+            owned.update(places)
+            ready.set()
+        log.info("%s partitions taken", len(places))
 
     @app.agent(channel, supervisor_strategy=mode.CrashingSupervisor)
     async def collect(stream: faust.StreamT) -> None:

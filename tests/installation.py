@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from console.summary import Landed
 from streams.broker import Broker
+from streams.childhood import die_with
 from streams.lag import processing_lag
 
 
@@ -38,7 +39,7 @@ class Installation:
         with (self.data / "logs" / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *command], env=self.environment | environment, stdout=out, stderr=out,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, preexec_fn=lambda parent=os.getpid(): die_with(parent),
             )  # fmt: skip
 
     def signal(self, name: str, number: signal.Signals) -> None:
