@@ -11,6 +11,7 @@ from typing import Any
 import aiokafka
 import faust
 import faust.transport.drivers.aiokafka as driver
+from aiokafka.errors import KafkaError
 from faust.types import TP, ConsumerMessage
 
 BATCH_RECORDS = 128  # of one partition in one batch at most: partitions take turns
@@ -41,7 +42,10 @@ class BatchConsumer(driver.Consumer):
         if found is None or self.should_stop:
             return
         if not self.flow_active:
-            await self.perform_seek()  # what was fetched is not delivered: it is fetched again
+            try:
+                await self.perform_seek()  # what was fetched is not delivered: it is fetched again
+            except KafkaError as error:  # the partitions are being moved: whoever gets them knows where to go on
+                self.log.warning("no seek during a rebalance: %r", error)
             return
         for tp, records in in_turn(found, BATCH_RECORDS):
             if not self.flow_active or self.app.consumer_generation_id != generation:

@@ -65,8 +65,10 @@ class Scene:
     # -- workers
 
     def worker(self, name: str, **environment: str) -> None:
+        """Started; the clock of `w1` is two minutes ahead of the others'."""
         what = "landing" if name == "landing" else "processing"
-        self.running.start(name, "-m", "tests.faulty", what, **environment)
+        skew = "120" if name == "w1" else "0"
+        self.running.start(name, "-m", "tests.faulty", what, QINGLING_CLOCK_SKEW_S=skew, **environment)
 
     def workers(self) -> list[str]:
         return sorted(n for n, p in self.running.processes.items() if n != "landing" and p.poll() is None)
@@ -151,7 +153,7 @@ class Scene:
 
 
 @contextmanager
-def scene(base: Path, session_s: float, rate: float = 25.0, **environment: str) -> Iterator[Scene]:
+def scene(base: Path, session_s: float, rate: float = 25.0) -> Iterator[Scene]:
     """Kafka, two workers, landing and traffic; everything has begun to move."""
     if not list(JARS.glob("kafka-server-[0-9]*.jar")):
         missing("Apache Kafka", "run scripts/kafka_jars.sh")
@@ -159,8 +161,7 @@ def scene(base: Path, session_s: float, rate: float = 25.0, **environment: str) 
     try:
         ensure_topics(kafka.broker.servers)
         traffic = Traffic(kafka.broker.servers, rate)
-        environment = {"QINGLING_CLOCK": "data", "QINGLING_SESSION_S": str(session_s)} | environment
-        with installation(kafka.broker, base / "data", **environment) as running:
+        with installation(kafka.broker, base / "data", QINGLING_SESSION_S=str(session_s)) as running:
             it = Scene(kafka, running, traffic)
             for name in ("w0", "w1", "landing"):
                 it.worker(name)

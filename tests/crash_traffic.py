@@ -18,8 +18,9 @@ from streams.connect import producer
 from tests.alarm_oracle import Episode, Limit, episodes
 
 SENSORS, MOMENTS = 4, 10  # per frame
-RULE = "co_ppm.high"
-LIMIT = Limit(True, Decimal(24), Decimal(1), 3_000_000, 5_000_000, Decimal("0.1"))
+RULE, ON_S, OFF_S = "co_ppm.high", 0.1, 0.15
+LIMIT = Limit(True, Decimal(24), Decimal(1), round(ON_S * 1e6), round(OFF_S * 1e6), Decimal("0.1"))
+POISON = b"no Arrow stream"
 
 
 def sites() -> list[str]:
@@ -32,9 +33,10 @@ def sites() -> list[str]:
 
 
 class Traffic(threading.Thread):
-    """Frames by turns of the sites, `rate` a second; a reading every second of its own time, which starts hours ago.
+    """Frames by turns of the sites, `rate` a second, of readings that were just taken.
 
-    Every tenth frame somebody acknowledges an alarm of the site, and every other of these commands is delivered twice.
+    After every tenth frame somebody acknowledges an alarm of the site, and every other of these commands is delivered
+    twice; after every fortieth comes something that is no frame.
     """
 
     def __init__(self, servers: str, rate: float) -> None:
@@ -44,7 +46,7 @@ class Traffic(threading.Thread):
         self._chance = random.Random(11)
         self._halt = threading.Event()
         self._acks: list[Any] = []
-        self._start_us = (time.time_ns() // 1_000_000_000 - 6 * 3600) * 1_000_000
+        self._start_us, self._step_us = time.time_ns() // 1000, round(1e6 * SITE_PARTITIONS / rate / MOMENTS)
         self._frames = 0
         self._sender = producer(servers, linger_ms=0)
         self._register()
@@ -54,7 +56,13 @@ class Traffic(threading.Thread):
             self._send("registry.sites", site, Site(site_id=site, industry="chemical", simulated=True).encode())
             for sensor in sensors(site):
                 rule = AlarmRule(
-                    rule_id=RULE, site_id=site, sensor_id=sensor, limit=24, on_delay_s=3, off_delay_s=5, deadband=1
+                    rule_id=RULE,
+                    site_id=site,
+                    sensor_id=sensor,
+                    limit=24,
+                    on_delay_s=ON_S,
+                    off_delay_s=OFF_S,
+                    deadband=1,
                 )
                 known = Sensor(sensor_id=sensor, site_id=site, signal="co_ppm", unit="ppm", resolution=0.1)
                 self._send("registry.sensors", sensor, known.encode())
@@ -71,7 +79,7 @@ class Traffic(threading.Thread):
     def one_frame(self) -> None:
         n, site = divmod(self._frames, SITE_PARTITIONS)[0], sites_[self._frames % SITE_PARTITIONS]
         self._frames += 1
-        times = [self._start_us + (n * MOMENTS + i) * 1_000_000 for i in range(MOMENTS)]
+        times = [self._start_us + (n * MOMENTS + i) * self._step_us for i in range(MOMENTS)]
         columns: tuple[list[str], list[int], list[float]] = ([], [], [])
         for sensor in sensors(site):
             series = self.sent.setdefault(sensor, [])
@@ -81,11 +89,13 @@ class Traffic(threading.Thread):
                 series.append((at, value))
                 for column, cell in zip(columns, (sensor, at, value), strict=True):
                     column.append(cell)  # type: ignore[attr-defined]
-        header = FrameHeader(site, frame_id(site, f"{n}", 0), "test", times[-1] + 1_000_000)
+        header = FrameHeader(site, frame_id(site, f"{n}", 0), "test", times[-1])
         frame = encode_frame(make_batch(*columns, [0] * len(columns[0])))
         self._send("telemetry.frames", site, frame, header.encode())
         if self._frames % 10 == 0:
             self._acknowledge(site, times[-1])
+        if self._frames % 40 == 0:
+            self._send("telemetry.frames", site, POISON)
 
     def _acknowledge(self, site: str, at_us: int) -> None:
         at = from_us(at_us).astimezone(dt.UTC)
@@ -115,8 +125,11 @@ class Traffic(threading.Thread):
         self._sender.close()
 
     def expected(self) -> dict[str, list[Episode]]:
-        """By sensor, what an oracle written apart from the engine finds in the readings."""
-        return {sensor: episodes(series, LIMIT) for sensor, series in self.sent.items()}
+        """By alarm, what an oracle written apart from the engine finds in the readings."""
+        return {
+            alarm_id(site, sensor, RULE): episodes(self.sent[sensor], LIMIT)
+            for site in sites_ for sensor in sensors(site) if sensor in self.sent
+        }  # fmt: skip
 
 
 def sensors(site: str) -> list[str]:

@@ -52,19 +52,19 @@ def in_processing(pass_: Callable[[str], None]) -> None:
 
 def in_landing(pass_: Callable[[str], None]) -> None:
     from streams.landing_batch import Lander
-    from warehouse.lake import LakeTable
+    from warehouse import deltalog
 
-    commit, land = LakeTable._commit, Lander.land
+    put, land = deltalog.put, Lander.land
 
-    def committing(self: Any, *args: Any, **named: Any) -> Any:
+    def putting(*commit: Any) -> bool:
         pass_("parquet")
-        return commit(self, *args, **named)
+        return put(*commit)
 
     def landing(self: Any, records: Any) -> None:
         land(self, records)
         pass_("landed")
 
-    LakeTable._commit, Lander.land = committing, landing  # type: ignore[method-assign]
+    deltalog.put, Lander.land = putting, landing  # type: ignore[method-assign]
 
 
 def main(what: str) -> None:
