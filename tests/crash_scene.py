@@ -94,6 +94,15 @@ class Scene:
         lines = [f"{seconds:6.1f} s  {name}" for name, seconds in self.felt]
         return "\n".join([*lines, f"ended of themselves: {self.ended}"])
 
+    def drain(self) -> None:
+        """No more traffic; until everything that was sent is absorbed and has landed."""
+        self.traffic.stop()
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        while not self.running.drained():
+            assert time.monotonic() < deadline, f"{self.told()}\nnot drained\n{self.running.logs()}"
+            self._supervise()
+            time.sleep(0.2)
+
     def _supervise(self) -> None:
         """As supervisord or Docker would: who ended for a reason of its own is started again."""
         for name, process in list(self.running.processes.items()):

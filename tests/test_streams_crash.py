@@ -38,8 +38,7 @@ def test_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     with scene(tmp_path, SESSION_S) as it:
         for n in range(ROUNDS):
             one_round(it, n)
-        it.traffic.stop()
-        it.running.wait(it.running.drained, 120)
+        it.drain()
         print(it.told())
         check(it)
 
