@@ -129,6 +129,20 @@ def _lake(settings: Settings) -> Check:
     return Check("lake", True, True, f"{rows} readings")
 
 
+def _warehouse(settings: Settings) -> Check:
+    from warehouse.quality import state
+
+    last = state(settings.warehouse)
+    if last is None:
+        return Check("warehouse", True, False, "nothing has been published yet")
+    if not last["published"]:
+        stops = "; ".join(f"{each['check_id']} ({each['bad']} rows: {each['found']})" for each in last["stopped_by"])
+        remedy = "mend the input, or python -m pipelines.publish --accept CHECK; the last good file stays till then"
+        return Check("warehouse", False, False, f"not published: {stops}", remedy)
+    warned = ", ".join(each["check_id"] for each in last["warnings"])
+    return Check("warehouse", True, False, f"build {last['build']}" + (f", warnings: {warned}" if warned else ""))
+
+
 def _java(_: Settings) -> Check:
     java = shutil.which("java")
     return Check("Java (for Apache Kafka in tests)", bool(java), False, java or "none", "install a Java 17 runtime")
@@ -140,5 +154,5 @@ def _chromium(_: Settings) -> Check:
 
 
 CHECKS: tuple[Callable[[Settings], Check], ...] = (
-    _python, _packages, _folder, _broker, _catalogue, _lake, _landing, _java, _chromium,
+    _python, _packages, _folder, _broker, _catalogue, _lake, _landing, _warehouse, _java, _chromium,
 )  # fmt: skip

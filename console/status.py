@@ -39,6 +39,7 @@ def gather(settings: Settings) -> dict[str, Any]:
     from console.summary import Landed
     from streams.connect import bootstrap_servers, ensure_topics, is_embedded
     from streams.lag import absorbed, processing_lag, true_ends
+    from warehouse.quality import state
 
     servers = bootstrap_servers(settings)
     ensure_topics(servers, patience_s=5)
@@ -55,6 +56,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "stale": age is None or age > STALE_S,
         "records": _sum_by_topic(ends),
         "dead_letters": sum(end for tp, end in ends.items() if tp.topic == "dead.letters"),
+        "warehouse": state(settings.warehouse),
     }
 
 
@@ -76,6 +78,20 @@ def _newest(servers: str) -> dt.datetime | None:
     return from_us(newest) if newest else None
 
 
+def _published(last: dict[str, Any] | None) -> str:
+    """What the checks said of the last build, in one line."""
+    if last is None:
+        return "尚未发布 not published yet"
+    if not last["published"]:
+        stops = "; ".join(
+            f"{each['check_id']}: {each['bad']} ({each['zh']} {each['en']})" for each in last["stopped_by"]
+        )
+        return f"[red]未发布，上一份仍可用 not published, the last one stays[/red]: {stops}"
+    warned = ", ".join(f"{each['check_id']}: {each['bad']}" for each in last["warnings"])
+    line = f"build {last['build']}, {last['checks']} 项检查 checks"
+    return f"{line}, [yellow]{warned}[/yellow]" if warned else line
+
+
 def _table(found: dict[str, Any]) -> Table:
     table = Table(title="清零 Qingling", show_header=False)
     age = found["stream_age_s"]
@@ -84,6 +100,7 @@ def _table(found: dict[str, Any]) -> Table:
     table.add_row("落盘积压 landing lag", f"{found['landing_lag']} records")
     fresh = "从未 never" if age is None else f"{age} s"
     table.add_row("处理流 stream last heard", f"[red]{fresh} 中断 stale[/red]" if found["stale"] else fresh)
+    table.add_row("数据仓库 warehouse", _published(found["warehouse"]))
     for name, count in found["records"].items():
         colour = "[yellow]" if name == "dead.letters" and count else ""
         table.add_row(name, f"{colour}{count}")

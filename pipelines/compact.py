@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from pipelines.lineage import Datasets, lake_table, recorded
 from schemas.settings import Settings
 from schemas.tables import TABLES
 from schemas.terms import SHANGHAI
@@ -12,6 +13,11 @@ from warehouse.publish import kept_files
 RETENTION_HOURS = 24  # no query runs longer
 
 
+def _datasets(settings: Settings, result: dict[str, Any]) -> Datasets:
+    return [lake_table(settings, name) for name in result], [lake_table(settings, name) for name in result]
+
+
+@recorded("compact", _datasets)
 def compact_lake(settings: Settings, retention_hours: int = RETENTION_HOURS) -> dict[str, Any]:
     """`{table: {files_before, files_after, deleted}}` of every table that exists; safe beside readers and writers."""
     done = {}

@@ -41,7 +41,7 @@ from warehouse.views import (
 )
 
 # too big to be copied with every build; the files named in the raw views carry them
-VIEWS = frozenset({"readings", "processing_steps", "hazard_days", "evidence_sources"})
+VIEWS = frozenset({"readings", "readings_1m", "readings_1h", "processing_steps", "hazard_days", "evidence_sources"})
 DAILY = "sensor_days"  # counted day by day
 _DAY = re.compile(r"/day=(\d{4}-\d{2}-\d{2})/")
 
@@ -172,8 +172,14 @@ def _daily_table(
     con.execute(raw_view(Source("readings", source.version, changed)))
     con.execute(f"CREATE TABLE {DAILY} AS {query_of(DAILY)}")
     con.execute(raw_view(source))
-    if kept:
-        con.execute(f"INSERT INTO {DAILY} BY NAME FROM last.main.{DAILY} WHERE day IN (SELECT unnest(?)::DATE)", [kept])
+    if last is not None:
+        # days whose readings are past their retention (readings_1m has them) keep the figures of the last build
+        expired = "day NOT IN (SELECT unnest($days)::DATE) AND day IN (SELECT DISTINCT day FROM raw.readings_1m)"
+        con.execute(
+            f"INSERT INTO {DAILY} BY NAME FROM last.main.{DAILY} "
+            f"WHERE day IN (SELECT unnest($kept)::DATE) OR ({expired})",
+            {"kept": kept, "days": sorted(day for day in days if day)},
+        )
 
 
 def _own_tables(con: duckdb.DuckDBPyConnection, built: Built, history: pa.Table | None) -> None:

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from schemas.tables import STAMP
-from warehouse.checks import Result
+from warehouse.checks import CRITICAL, Result
 
 _KEPT = 2_000  # builds; a week of one every five minutes
 _LOG = "quality.jsonl"
@@ -69,3 +69,16 @@ def last_results(folder: Path) -> pa.Table:
         for build in told(folder)[-_KEPT:] for failed in build["failed"] or [{}]
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, _ROW)
+
+
+def state(folder: Path) -> dict[str, Any] | None:
+    """Of the last build: `build, checked_at, published, checks, stopped_by, warnings`; None before the first."""
+    builds = told(folder)
+    if not builds:
+        return None
+    last = builds[-1]
+    stopped = [each for each in last["failed"] if each["severity"] == CRITICAL and not each["accepted"]]
+    return {
+        **{name: last[name] for name in ("build", "checked_at", "published", "checks")},
+        "stopped_by": stopped, "warnings": [each for each in last["failed"] if each not in stopped],
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import duckdb
+import orjson
 
 from schemas.kpis import KpiRow
 from schemas.terms import SHANGHAI
@@ -46,6 +47,27 @@ def daily(con: duckdb.DuckDBPyConnection, day: dt.date) -> tuple[list[KpiRow], l
 def daily_rows(con: duckdb.DuckDBPyConnection, day: dt.date) -> list[KpiRow]:
     """Every KPI for every grouping, as of `day` and as of each milestone before it."""
     return [row for as_of in days_of(day) for row in rows_at(con, as_of, None, GROUPINGS)]
+
+
+def snapshot_rows(con: duckdb.DuckDBPyConnection) -> tuple[dt.date, list[KpiRow]]:
+    """The day of a published build and the rows of its kpi_snapshot."""
+    found = con.execute(
+        'SELECT kpi_id, "group", epoch_us(as_of), epoch_us(window_from), epoch_us(window_to), num, den, value, '
+        "excluded, epoch_us(data_as_of), detail FROM kpi_snapshot"
+    ).fetchall()
+    rows = [
+        KpiRow(
+            kpi_id=kpi_id, group=orjson.loads(group), as_of=_moment(as_of), window=(_moment(start), _moment(end)),
+            num=num, den=den, value=value, excluded=excluded,
+            data_as_of=None if known is None else _moment(known), detail=orjson.loads(detail),
+        )
+        for kpi_id, group, as_of, start, end, num, den, value, excluded, known, detail in found
+    ]  # fmt: skip
+    return shanghai_day(max(row.as_of for row in rows)), rows
+
+
+def _moment(us: int) -> dt.datetime:
+    return from_us(us).astimezone(SHANGHAI)
 
 
 def key_of(row: KpiRow, day: dt.date) -> str:
