@@ -1,5 +1,6 @@
 """The board's JSON: the picture, hazards, KPIs, health, server-sent events, and commands."""
 
+import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,10 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from console.commands import NotAllowed, command_kind, make_command
+from console.forms import offers
 from console.office import Office, office_of
+from console.reopening import with_what_is_known
 from console.rows import SORTS
 from console.security import check_token
+from console.standing import ONLY, stands, stated
 from schemas.commands import CommandResult
+from schemas.hazards import HazardStateRecord
 from schemas.model import Refused
 from schemas.terms import ProcessState
 
@@ -83,11 +88,15 @@ async def alarms(request: Request) -> Response:
 
 
 async def hazards(request: Request) -> Response:
+    """Hazards as they stand now; `?only=` one of console.standing.ONLY, `?open=false` for the settled ones too."""
     live = office_of(request).live
-    open_only = request.query_params.get("open", "true") != "false"
+    only, open_only = request.query_params.get("only", ""), request.query_params.get("open", "true") != "false"
+    if only and only not in ONLY:
+        return refusal(400, "only", f"{only!r} is none of {', '.join(ONLY)}")
     with live.reading():
-        rows = live.rows.hazards(open_only=open_only, limit=_limit(request))
-    return Json({"hazards": rows, "pulse": live.pulse()})
+        now = live.data_now(dt.datetime.now(dt.UTC))
+        rows, matching = live.rows.hazards_at(now, only=only, open_only=open_only, limit=_limit(request))
+    return Json({"hazards": rows, "matching": matching, "pulse": live.pulse()})
 
 
 async def hazard(request: Request) -> Response:
@@ -103,8 +112,29 @@ async def hazard(request: Request) -> Response:
             "verdicts": list(found.verdicts),
             "events": [event.model_dump(mode="json") for event in found.events],
             "from_memory": found.from_memory,
+            "standing": stated(stands(found.state, _now(request))),
+            "commands": _offered(request, found.state),
         }
     )
+
+
+def _now(request: Request) -> dt.datetime:
+    live = office_of(request).live
+    with live.reading():
+        return live.data_now(dt.datetime.now(dt.UTC))
+
+
+def _offered(request: Request, state: HazardStateRecord) -> list[dict[str, Any]]:
+    """What the caller may command now: the kind, its fields, and the guard that would refuse it as things stand."""
+    return [
+        {
+            "kind": offer.kind, "zh": offer.title("zh"), "en": offer.title("en"), "guard": offer.guard or None,
+            "fields": [
+                {"name": f.name, "kind": f.kind, "required": f.required, "options": f.options} for f in offer.fields
+            ],
+        }
+        for offer in offers(state, office_of(request).identity.actor(request))
+    ]  # fmt: skip
 
 
 async def kpis(request: Request) -> Response:
@@ -173,9 +203,11 @@ async def command(request: Request) -> Response:
         return refusal(400, "bad_request", f"a JSON object with kind and target_id is wanted: {error}")
     if site_id is None:
         return refusal(404, "not_found", f"no {command_kind(kind).target} {target} on the board")
+    with office.live.reading() as picture:
+        data = with_what_is_known(kind, picture.hazards.get(target), asked.get("data") or {})
     try:
         made = make_command(
-            kind, site_id, target, actor, data=asked.get("data") or {}, seen_version=asked.get("seen_version"),
+            kind, site_id, target, actor, data=data, seen_version=asked.get("seen_version"),
             command_id=asked.get("command_id"), occurred_at=asked.get("occurred_at"),
         )  # fmt: skip
     except NotAllowed as refused:

@@ -11,9 +11,11 @@ from rich.table import Table
 
 from console.audit import Audit
 from console.commands import FILLED_BY_STREAM, Answers, Desk, NotAllowed, command_kind, make_command
+from console.reopening import with_what_is_known
 from console.targets import NoTarget, Target, find_target
 from schemas.commands import COMMANDS, Command, CommandKind, CommandResult
 from schemas.events import EVENT_DATA, Actor
+from schemas.hazards import HazardStateRecord
 from schemas.model import Refused
 from schemas.settings import Settings
 from schemas.terms import Role
@@ -67,6 +69,8 @@ def do(
         servers = bootstrap_servers(settings)
         found = Target(target, site, seen_version or 0) if site else find_target(servers, row.target, target)
         version = seen_version if seen_version is not None or site else found.version
+        hazard = found.state if isinstance(found.state, HazardStateRecord) else None
+        given = with_what_is_known(kind, hazard, given)
         command = make_command(kind, found.site_id, found.id, who, data=given, seen_version=version, occurred_at=past)
         answer = ask(settings, servers, command)
     except NoTarget as error:

@@ -3,12 +3,14 @@
 Numbers keep their unit beside them; times are RFC 3339; names come in zh and en where the registry has both.
 """
 
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from console.picture import Picture
+from console.standing import ONLY, stands, stated
 from schemas.alarms import AlarmState
 from schemas.hazards import HazardStateRecord
 from schemas.kpis import Kpi, KpiRow, kpis
@@ -58,6 +60,11 @@ class Rows:
             "source": registered.source.value, "industry": registered.industry,
             "evidence": max(state.evidence_count, len(state.evidence)), "missing": list(state.missing),
             "stopped": state.stopped, "supervised": state.supervised, "cycle": state.cycle,
+            "supervision_level": state.supervision_level, "supervision_due": _text(state.supervision_due),
+            "lead_department_id": state.lead_department_id, "blind_spot": state.blind_spot,
+            "control_id": state.control_id, "control_failure": state.control_failure,
+            "rebound_of": registered.rebound_of, "reopens": registered.reopens,
+            "similar_open": len(state.similar_open), "similar_done": len(state.similar_done),
         }  # fmt: skip
         place = self._picture.places.get(state.place_id)
         if place and place.name:
@@ -92,6 +99,16 @@ class Rows:
         wanted = [state for state in self._picture.hazards.values() if is_open(state) or not open_only]
         wanted.sort(key=lambda state: state.found_at, reverse=True)
         return [self.hazard(state) for state in wanted[:limit]]
+
+    def hazards_at(
+        self, when: dt.datetime, *, only: str = "", open_only: bool = True, limit: int = 500
+    ) -> tuple[list[dict[str, Any]], int]:
+        """The first `limit` hazards, newest first, as they stand at `when`, and how many `only` (of ONLY) lets by."""
+        shown = [state for state in self._picture.hazards.values() if is_open(state) or not open_only]
+        shown.sort(key=lambda state: state.found_at, reverse=True)
+        wanted = ONLY.get(only, lambda _: True)
+        rows = [(state, told) for state in shown if wanted((state, told := stands(state, when)))]
+        return [self.hazard(state) | stated(told) for state, told in rows[:limit]], len(rows)
 
     def counts(self) -> dict[str, Any]:
         """Alarms on the board by priority and state, overrides, and open hazards by state."""

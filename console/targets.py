@@ -24,6 +24,7 @@ class Target:
     id: str
     site_id: str
     version: int
+    state: State | None = None
 
 
 def find_target(servers: str, what: str, text: str) -> Target:
@@ -50,4 +51,4 @@ def find_target(servers: str, what: str, text: str) -> Target:
     if len(held) > 1:
         raise NoTarget(f"{len(held)} {what}s begin with {text}: {', '.join(sorted(held)[:5])}")
     ((target_id, found),) = held.items()
-    return Target(target_id, found.site_id, found.version)
+    return Target(target_id, found.site_id, found.version, found)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from schemas.commands import COMMANDS
+from schemas.deadlines import Deadline, Span, load_rules
 from schemas.terms import HazardState
 from streams.guard_words import GUARDS
 from streams.transitions import EVERY, SETTLED, TRANSITIONS, next_state
@@ -60,6 +61,21 @@ EVENTS: dict[str, tuple[str, str]] = {
     "hazard_merged": ("并案", "merged into another"),
     "hazard_transferred": ("移交", "transferred to another department"),
 }
+DEADLINES: dict[Deadline, tuple[str, str]] = {
+    Deadline.JUDGE: ("判定", "a suspicion is judged"),
+    Deadline.LEAD: ("确责", "somebody leads"),
+    Deadline.REPORT_REGULATOR: ("上报监管部门", "reported to the regulator"),
+    Deadline.REPORT_WORKERS: ("上报职工代表大会", "reported to the workers' congress"),
+    Deadline.PLAN: ("治理方案", "a plan is approved, from found or reopened"),
+    Deadline.RECTIFICATION: ("整改", "closed by the due time in force"),
+    Deadline.ACCEPTANCE: ("验收", "what is rectified is accepted or sent back"),
+    Deadline.CLOSING: ("销号", "what is accepted is closed"),
+    Deadline.EXTENSION: ("延期批复", "an extension asked for is decided"),
+    Deadline.RESUME_REVIEW: ("复产审查", "a request to resume is reviewed on site"),
+    Deadline.SUPERVISION_ORDER: ("挂牌", "put under supervision, where a trigger holds"),
+    Deadline.SUPERVISION: ("督办", "a supervised hazard is delisted"),
+    Deadline.SIMILAR_CHECK: ("举一反三", "similar sites are checked"),
+}
 
 _HEAD = """# 隐患的一生 · The life cycle of a hazard
 
@@ -70,12 +86,22 @@ A hazard's state is what its events say: `streams/lifecycle.py` folds them, `str
 
 - A *cycle* runs from found (or reopened) to closed. Reopening starts the next: rectifier, acceptor and closing are
   empty again, the deadline stays until a new plan is approved. A closing answers the deadline of its own cycle.
-- `due0` is the first plan's deadline; `due` the one approved last by `occurred_at`, by a plan or an extension.
-- Overdue, nearly due, supervised, stopped and reported are not states: they are read from times and flags.
+- `due0` is the first plan's deadline; `due` the one approved last by `occurred_at`, by a plan or an extension. The day
+  of a deadline counts until 24:00.
+- Overdue, nearly due, supervised, stopped and reported are not states: they are read from times and flags
+  (`streams/deadlines.py`).
 - The latest judgement by `occurred_at` holds; a downgraded, voided or merged hazard is no major hazard from then on.
+- A finding that is general by its own words is a general hazard at once, and stands for itself; a suspicion of a major
+  hazard waits for a person, who confirms or refutes it with a reason. `refuted_before` counts refutals of the same
+  clause and place in the 180 days before.
 - A settled hazard (closed, refuted, voided, merged) takes no new evidence: new evidence opens another hazard, marked
   `rebound_of` if the old one was closed at most 180 days before. Evidence of a merged hazard goes to the one it went
-  into. The same evidence told again, and the end of a span already named, go to the hazard that holds it.
+  into. The same evidence told again, and the end of a span already named, go to the hazard that holds it. One closed
+  longer ago reopens as a new hazard that names it in `reopens`
+  ([0020](decisions/0020-what-is-kept-of-a-hazard.md)).
+- Every hazard has one lead department by rule, or a blind spot with its reason; judged major, it opens checks of
+  similar sites ([0021](decisions/0021-leads-similar-sites-and-timers.md)).
+- What a ledger of the past tells is recorded as it came (`imported`): no guard is asked.
 - Each step's time is not before the step before it. A time nobody stated is moved after it if two clocks differ by at
   most ten minutes.
 """
@@ -85,6 +111,7 @@ def page() -> str:
     """The whole page as Markdown."""
     parts = [_HEAD, "## States · 状态\n", *_states(), "\n## Transitions · 状态转移\n", *_transitions()]
     parts += ["\n## Commands · 指令\n", *_commands(), "\n## Guards · 约束\n", *_guards()]
+    parts += ["\n## Deadlines · 期限\n", *_deadlines()]
     return "\n".join(parts) + "\n"
 
 
@@ -134,6 +161,35 @@ def _guards() -> list[str]:
         "| --- | --- | --- |",
     ]
     return lines + [f"| `{name}` | {words.zh} | {words.en} |" for name, words in GUARDS.items()]
+
+
+def _deadlines() -> list[str]:
+    """Every rule of every region's file."""
+    lines = [
+        "Rules by region (`schemas/rules/`); the closest region's goes first. Standing: *law*, *local* (some place's",
+        "rule, taken as the value here), *parameter* (nobody names one: ours). Reminders go to the lead.\n",
+        "| rule | region | deadline | 期限 | within | reminded before | escalated after | standing | source |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for file in load_rules().files:
+        for rule in file.deadlines:
+            zh, what = DEADLINES[rule.deadline]
+            whom = f" ({', '.join(rule.industries)})" if rule.industries else ""
+            later = ", ".join(f"{_span(each.after)}: {each.to}" for each in rule.escalate)
+            lines.append(
+                f"| `{rule.id}` | {file.region}{whom} | {what} | {zh} | {_span(rule.within)} | "
+                f"{', '.join(map(_span, rule.remind))} | {later} | {rule.standing} | {rule.source} |"
+            )
+    return lines
+
+
+def _span(span: Span | None) -> str:
+    if span is None:
+        return "its own"
+    for number, unit in ((span.hours, "h"), (span.days, "d"), (span.workdays, "working days")):
+        if number is not None:
+            return "at once" if not number else f"{number:g} {unit}"
+    return ""
 
 
 if __name__ == "__main__":

@@ -178,6 +178,22 @@ def test_a_hazard_has_its_article_and_missing_signals_on_its_page(visitor):
     assert visitor.http.get("/api/hazards/00000000").json()["guard"] == "not_found"
 
 
+def test_lists_of_hazards_are_filtered_and_each_says_what_may_be_commanded(visitor):
+    answer = visitor.http.get("/api/hazards?only=tea")
+    assert (answer.status_code, answer.json()["guard"]) == (400, "only")
+    assert visitor.json("/api/hazards?only=supervised")["hazards"] == []
+    waiting = visitor.json("/api/hazards?only=no_lead")
+    assert waiting["matching"] == len(waiting["hazards"]) >= 1 and waiting["hazards"][0]["blind_spot"] is None
+    found = visitor.json(f"/api/hazards/{HAZARD}")
+    assert found["standing"]["overdue"] is False and found["commands"] == []
+    visitor.open()
+    visitor.act_as("li.j", "inspector")
+    offered = {each["kind"]: each for each in visitor.json(f"/api/hazards/{HAZARD}")["commands"]}
+    assert offered["judge"]["guard"] is None and "plan" not in offered
+    assert offered["resume"]["guard"] == "not_stopped"
+    assert [field["name"] for field in offered["judge"]["fields"]] == ["verdict", "reason"]
+
+
 def test_what_people_wrote_is_never_markup(visitor, ground):
     mine = SmallMine(ground[0].servers, simulated=True)
     evil = '<script>alert(1)</script>"><img src=x>'

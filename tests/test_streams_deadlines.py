@@ -15,6 +15,7 @@ from schemas.workdays import Calendar, load_holidays
 from streams.deadlines import standing, timers
 from streams.duties import Duties
 from streams.hazards import SiteHazards
+from streams.lifecycle_page import DEADLINES
 from streams.surroundings import Surroundings
 from tests.hazard_bench import (
     CATALOGUE,
@@ -79,6 +80,7 @@ def test_a_regions_own_rule_goes_before_the_countrys() -> None:
 
 
 def test_every_rule_says_where_it_comes_from() -> None:
+    assert set(DEADLINES) == set(Deadline)
     for file in RULES.files:
         for rule in file.deadlines:
             assert rule.source and rule.source_date <= dt.date(2026, 11, 23)

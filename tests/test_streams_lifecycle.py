@@ -2,7 +2,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.commands import COMMANDS
@@ -214,6 +214,7 @@ def test_imported_history_is_never_refused(state: HazardState | None, row: str) 
 kinds = st.lists(st.sampled_from(sorted(HAZARD_EVENTS)), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(kinds)
 def test_any_history_folds_and_survives_the_state_topic(history: list[str]) -> None:
     events = [told(kind, T0 + n * DAY) for n, kind in enumerate(history)]
