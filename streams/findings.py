@@ -1,10 +1,8 @@
 """What an inspector wrote, judged by the list in force on the day: reference first, then facts, then text. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
-from schemas.conditions import signals_of
 from schemas.criteria import Catalogue, Citation, Clause, Standing
 from schemas.hazards import Evidence, Finding
 from schemas.ids import make_id
@@ -13,28 +11,17 @@ from schemas.registry import Place, Site
 from schemas.terms import Verdict
 from schemas.times import shanghai_day
 from schemas.vocabulary import vocabulary
-from streams.criteria import Outcome, StatedFacts, evaluate
+from streams.criteria import Outcome
 from streams.decode import Found
-from streams.judgement import Judgement, verdict_by_rule, verdict_of
+from streams.judgement import Judgement, verdict_of
 from streams.matching import Answer, matcher
+from streams.stated_facts import HeldFacts, Said, not_met
 from streams.telling import told
-from streams.why import cited, explained, named
+from streams.why import cited
 
 CANDIDATES = 8  # named at most
 LEAST_LIKELY = 0.05  # a cited clause that the words make less likely than this is not what they say
 ORDINARY = 0.6  # likeness to an ordinary hazard from which the words plainly mean one
-
-
-@dataclass(frozen=True)
-class _Said:
-    """A verdict before it is dressed as a Judgement."""
-
-    verdict: Verdict
-    clause: Clause | None
-    why: str
-    why_zh: str
-    missing: tuple[str, ...] = ()
-    candidates: tuple[dict[str, object], ...] = ()
 
 
 _STANDING = {
@@ -90,19 +77,22 @@ class FindingJudge:
     def _industry(self, finding: Finding) -> str:
         return next((i for i in (finding.industry, self.site.industry) if vocabulary().industry_ids(i)), "")
 
-    def _say(self, finding: Finding, place: Place | None, day: date) -> list[_Said]:
+    def _say(self, finding: Finding, place: Place | None, day: date) -> list[Said]:
         industry = self._industry(finding)
         if finding.criterion_ref and finding.criterion_ref.strip():
             return [self._by_reference(finding, industry, day)]
         clauses = self.catalogue.in_force(industry, day, general=True)
         refuted: dict[str, Outcome] = {}
-        if finding.facts:
-            said = self._by_facts(finding, place, clauses, refuted)
-            if said:
-                return said
-        return self._by_text(finding, industry, clauses, refuted, day)
+        if not finding.facts:
+            return self._by_text(finding, industry, clauses, refuted, day)
+        facts = HeldFacts(finding, place, self.catalogue)
+        if by_rule := facts.judge(clauses, refuted):
+            return by_rule
+        by_text = self._by_text(finding, industry, clauses, refuted, day)
+        ordinary = None if _means_a_clause(by_text) else facts.level_met(industry)
+        return [ordinary] if ordinary else by_text
 
-    def _by_reference(self, finding: Finding, industry: str, day: date) -> _Said:
+    def _by_reference(self, finding: Finding, industry: str, day: date) -> Said:
         reference = finding.criterion_ref or ""
         citation = self.catalogue.cite(reference, industry, day)
         clauses = self.catalogue.in_force(industry, day, general=True)
@@ -112,7 +102,7 @@ class FindingJudge:
             return self._contradicted(said, answers, citation.clause) or said
         return self._questioned(reference, citation, day, answers)
 
-    def _contradicted(self, said: _Said, answers: Sequence[Answer], clause: Clause) -> _Said | None:
+    def _contradicted(self, said: Said, answers: Sequence[Answer], clause: Clause) -> Said | None:
         """A review where the words plainly say something else than the clause that is cited."""
         first = answers[0]
         likely = max((score for answer in answers for named, score in answer.named if named == clause.id), default=0.0)
@@ -121,25 +111,25 @@ class FindingJudge:
         zh, en = told(answers, self.catalogue)
         cited_too = {"criterion_id": clause.id, "score": round(likely, 3)}
         candidates = _candidates(answers) if first.verdict is Verdict.MAJOR else ()
-        return _Said(
+        return Said(
             Verdict.NEEDS_REVIEW, None, f"{said.why}, but the words say otherwise: {en}",
             f"{said.why_zh}，但文字所述不符：{zh}",
             candidates=(*(each for each in candidates if each["criterion_id"] != clause.id), cited_too),
         )  # fmt: skip
 
-    def _claimed(self, reference: str, clause: Clause) -> _Said:
+    def _claimed(self, reference: str, clause: Clause) -> Said:
         zh, en = cited(clause, self.catalogue.document_of(clause))
         if verdict_of(clause) is not Verdict.MAJOR:
-            return _Said(
+            return Said(
                 Verdict.NEEDS_REVIEW, clause, f"The inspector cites {en}; the entry is not confirmed, or on trial",
                 f"检查人引用{zh}；目录中该条未经核实或在试行", candidates=({"criterion_id": clause.id, "score": 1.0},),
             )  # fmt: skip
-        return _Said(
+        return Said(
             Verdict.MAJOR, clause, f"The inspector cites “{reference}”: {en}, in force on the day",
             f"检查人引用“{reference}”，即{zh}，当日有效",
         )  # fmt: skip
 
-    def _questioned(self, reference: str, citation: Citation, day: date, answers: Sequence[Answer]) -> _Said:
+    def _questioned(self, reference: str, citation: Citation, day: date, answers: Sequence[Answer]) -> Said:
         """A reference to no clause in force: the words decide if they name one that binds instead, else a person."""
         zh, en = _STANDING[citation.standing]
         instead = citation.instead[:10]
@@ -156,87 +146,21 @@ class FindingJudge:
         first = answers[0]
         if first.verdict is Verdict.MAJOR and first.clause in instead:
             told_zh, told_en = told(answers, self.catalogue)
-            return _Said(
+            return Said(
                 Verdict.MAJOR, first.clause, f"{why}; the words tell which: {told_en}",
                 f"{why_zh}；按文字判定：{told_zh}", candidates=candidates,
             )  # fmt: skip
-        return _Said(Verdict.NEEDS_REVIEW, None, why, why_zh, candidates=candidates)
-
-    def _by_facts(
-        self, finding: Finding, place: Place | None, clauses: tuple[Clause, ...], refuted: dict[str, Outcome]
-    ) -> list[_Said]:
-        """Clauses that the facts meet; else the one that lacks least; what the facts refute goes into `refuted`."""
-        words = vocabulary()
-        registered = place.kind if place and place.kind != "other_workplace" else None
-        kind = registered or words.place_kind(finding.place or finding.text)
-        facts = StatedFacts(finding.facts, kind, words)
-        undecided: list[tuple[bool, int, Clause, Outcome]] = []
-        met: list[tuple[Clause, Outcome]] = []
-        telling = {name for name in finding.facts if name in words.signals and not words.signals[name].context}
-        certain = False  # whether a clause that the facts are about was decided
-        for clause in clauses:
-            condition = clause.condition
-            if condition is None or not signals_of(condition) & finding.facts.keys():
-                continue
-            if kind and clause.places and not clause.reads_at(kind):
-                continue
-            about = clause.condition_about(telling)
-            outcome = evaluate(about or condition, facts)
-            spoken_of = bool(signals_of(condition) & telling)
-            if outcome.value is True:
-                met.append((clause, outcome))
-            elif outcome.value is False:
-                certain |= spoken_of
-                if not clause.partial:
-                    refuted[clause.id] = outcome
-            else:
-                undecided.append((not spoken_of, len(outcome.missing), clause, outcome))
-        if met and kind is None and not _at_one_place([clause for clause, _ in met]):
-            return [self._elsewhere([clause for clause, _ in met])]
-        if certain:  # what the facts only touch by what goes on around it (work, people, production) is not in question
-            undecided = [each for each in undecided if not each[0]]
-        if met or not undecided:
-            return [self._met(clause, outcome) for clause, outcome in met]
-        undecided.sort(key=lambda each: each[:2])
-        return [self._lacking([(clause, outcome) for _, _, clause, outcome in undecided], facts)]
-
-    def _met(self, clause: Clause, outcome: Outcome) -> _Said:
-        zh, en = cited(clause, self.catalogue.document_of(clause))
-        seen_zh, seen_en = explained(outcome)
-        return _Said(
-            verdict_by_rule(clause), clause, f"{en} is met: {seen_en}", f"符合{zh}：{seen_zh}", missing=outcome.missing
-        )
-
-    def _elsewhere(self, clauses: list[Clause]) -> _Said:
-        ids = [clause.id for clause in clauses]
-        candidates = tuple({"criterion_id": each, "score": round(1 / len(ids), 3)} for each in ids)
-        return _Said(
-            Verdict.NEEDS_REVIEW, None,
-            f"The facts meet {', '.join(ids)}, which bind different kinds of place; the place is not known",
-            f"所列事实分别符合{'、'.join(ids)}，适用地点不同，地点类型不明", missing=("place",), candidates=candidates,
-        )  # fmt: skip
-
-    def _lacking(self, undecided: list[tuple[Clause, Outcome]], facts: StatedFacts) -> _Said:
-        clause, outcome = undecided[0]
-        zh, en = cited(clause, self.catalogue.document_of(clause))
-        missing_zh, missing_en = named(outcome.missing)
-        unread = f"; not readable: {', '.join(facts.unreadable)}" if facts.unreadable else ""
-        unread_zh = f"；无法识读：{'、'.join(facts.unreadable)}" if facts.unreadable else ""
-        return _Said(
-            Verdict.CANNOT_EVALUATE, clause, f"{en} cannot be evaluated, not stated: {missing_en}{unread}",
-            f"{zh}无法判定，缺少：{missing_zh}{unread_zh}", missing=outcome.missing,
-            candidates=tuple({"criterion_id": c.id, "score": _stated_share(c, facts)} for c, _ in undecided[:5]),
-        )  # fmt: skip
+        return Said(Verdict.NEEDS_REVIEW, None, why, why_zh, candidates=candidates)
 
     def _by_text(
         self, finding: Finding, industry: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date
-    ) -> list[_Said]:
+    ) -> list[Said]:
         judge = matcher(clauses, industry, self.catalogue.kin).judge
         answers = judge(finding.text, finding.place)
         if refuted:
             meant = answers[0].named[0][0] if answers[0].named else next(iter(refuted))
             if meant in refuted:
-                return [self._refuted(meant, refuted[meant])]
+                return [not_met(self.catalogue, meant, refuted[meant])]
             answers = judge(finding.text, finding.place, refuted)
         if answers[0].verdict is not Verdict.MAJOR and not self._bound(industry, day):
             return [self._unbound(answers, industry, day)]
@@ -247,29 +171,32 @@ class FindingJudge:
             if answer.verdict is Verdict.MAJOR and answer.clause is not None:
                 majors.setdefault(answer.clause.id, answer)
         if not majors:
-            return [_Said(answers[0].verdict, answers[0].clause, en, zh, answers[0].lacking, candidates)]
+            return [Said(answers[0].verdict, answers[0].clause, en, zh, answers[0].lacking, candidates)]
         own = [_candidates([each]) for each in majors.values()]
         named = [candidates, *own[1:]]
         return [
-            _Said(Verdict.MAJOR, each.clause, en, zh, (), list_)
+            Said(Verdict.MAJOR, each.clause, en, zh, (), list_)
             for each, list_ in zip(majors.values(), named, strict=True)
         ]
-
-    def _refuted(self, clause_id: str, outcome: Outcome) -> _Said:
-        clause = self.catalogue.clauses[clause_id]
-        zh, en = cited(clause, self.catalogue.document_of(clause))
-        seen_zh, seen_en = explained(outcome)
-        return _Said(Verdict.NONE, clause, f"{en} is not met: {seen_en}", f"不符合{zh}：{seen_zh}")
 
     def _bound(self, industry: str, day: date) -> bool:
         """Whether a list of the industry itself binds on the day; a general verdict needs one to fall short of."""
         return not industry or bool(self.catalogue.in_force(industry, day))
 
-    def _unbound(self, answers: Sequence[Answer], industry: str, day: date) -> _Said:
-        return _Said(
+    def _unbound(self, answers: Sequence[Answer], industry: str, day: date) -> Said:
+        return Said(
             Verdict.NEEDS_REVIEW, None, f"No list of {industry} is in force on {day}; a person judges",
             f"{day}没有该行业有效的判定标准，待人工判定", candidates=_candidates(answers),
         )  # fmt: skip
+
+
+def _means_a_clause(said: Sequence[Said]) -> bool:
+    """Whether the words mean a clause, or as likely do as not."""
+    return any(
+        each.verdict is Verdict.MAJOR
+        or (each.verdict is Verdict.NEEDS_REVIEW and any(float(str(c["score"])) >= 0.5 for c in each.candidates))
+        for each in said
+    )
 
 
 def _candidates(answers: Sequence[Answer]) -> tuple[dict[str, object], ...]:
@@ -280,15 +207,3 @@ def _candidates(answers: Sequence[Answer]) -> tuple[dict[str, object], ...]:
     for score, clause_id in rest:
         found.setdefault(clause_id, score)
     return tuple({"criterion_id": i, "score": s} for i, s in list(found.items())[:CANDIDATES])
-
-
-def _at_one_place(clauses: list[Clause]) -> bool:
-    """Whether there is a kind of place that all of them bind."""
-    bound = [set(clause.places) for clause in clauses if clause.places]
-    return not bound or bool(set.intersection(*bound))
-
-
-def _stated_share(clause: Clause, facts: StatedFacts) -> float:
-    """How much of what the rule asks for is stated, 0..1."""
-    asked = signals_of(clause.condition) if clause.condition else frozenset()
-    return round(sum(facts.read(signal) is not None for signal in asked) / len(asked), 3) if asked else 0.0

@@ -59,6 +59,11 @@ def test_an_undecided_rule_names_what_is_missing() -> None:
         assert STANDINGS[name].undecided and all(STANDINGS[name].undecided.values())
 
 
+def test_every_row_is_of_an_industry_that_a_list_binds() -> None:
+    bound = {clause.industry for clause in CATALOGUE.clauses.values()} | set(vocabulary().industries)
+    assert {rule.industry for rule in sensor_rules().values()} <= bound
+
+
 def test_nothing_is_wanted_that_no_entry_asks_for() -> None:
     asked = {n for each in STANDINGS.values() for names in each.undecided.values() for n in names}
     assert asked == set(vocabulary().wanted)
