@@ -19,6 +19,7 @@ from console import (
     replay,
     sql,
     status,
+    trace,
 )
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ criteria.app.command("rejudge")(criteria_rejudge.rejudge)
 app.add_typer(criteria.app, name="criteria")
 app.add_typer(kpi.app, name="kpi")
 app.command("sql")(sql.sql)
+app.command("trace")(trace.trace)
 app.add_typer(dead.app, name="dead")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

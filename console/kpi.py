@@ -24,7 +24,7 @@ def _talk() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
-def _day(text: str) -> dt.date | dt.datetime:
+def day_of(text: str) -> dt.date | dt.datetime:
     """A date (its Shanghai day) or an instant with offset."""
     day = bare_date(text)
     if day is not None:
@@ -42,7 +42,7 @@ def _window(text: str) -> tuple[dt.datetime, dt.datetime]:
     first, comma, beyond = text.partition(",")
     if not comma:
         raise typer.BadParameter(f"{text!r} is not FROM,TO")
-    days = [_day(part.strip()) for part in (first, beyond)]
+    days = [day_of(part.strip()) for part in (first, beyond)]
     last = days[1]
     if not isinstance(last, dt.datetime) and (last + dt.timedelta(days=1)).day == 1:
         _talk().print(f"注意 note: TO is the first day outside the window; {last} itself does not count")
@@ -69,8 +69,8 @@ def compute(
     from warehouse.kpis import HazardsAt, rows_at
 
     talk = _talk()
-    at = _day(as_of) if as_of else dt.datetime.now(SHANGHAI).date()
-    known = _day(known_as_of) if known_as_of else None
+    at = day_of(as_of) if as_of else dt.datetime.now(SHANGHAI).date()
+    known = day_of(known_as_of) if known_as_of else None
     span = _window(window) if window else None
     groups = tuple(name.strip() for name in by.split(",") if name.strip())
     con, refused = _source(events)
