@@ -13,6 +13,7 @@ from schemas.commands import Command
 from schemas.events import EVENT_DATA, Event
 from schemas.model import Refused
 from schemas.terms import Override, Priority, ProcessState, Role
+from streams.alarm_guards import refuse
 from streams.alarm_timers import unshelve
 from streams.alarmlife import Alarm, Origin
 from streams.alarmtable import Trigger
@@ -41,14 +42,14 @@ def carry_out(alarm: Alarm, command: Command, origin: Origin) -> Outcome:
     try:
         return ACTS[command.kind](alarm, command, at, origin)
     except Refused as error:
-        return Refusal("bad_data", f"data.{error.field}: {error.reason}")
+        return refuse("bad_data", f"data.{error.field}: {error.reason}")
 
 
 def _untimely(command: Command, at: dt.datetime) -> Refusal | None:
     if at > command.issued_at:
-        return Refusal("future", "发生时间在发令之后 / cannot be done before it has happened")
+        return refuse("future", at.isoformat())
     if at < command.issued_at and command.actor.role not in _SENIOR:
-        return Refusal("backdated", "仅值班负责人可补记 / only a supervisor may record what was done earlier")
+        return refuse("backdated", at.isoformat())
     return None
 
 
@@ -57,19 +58,19 @@ def _unseen(alarm: Alarm, command: Command) -> Refusal | None:
     version = state.version if state else 0
     if command.seen_version is not None:
         if command.seen_version != version:
-            return Refusal("stale_version", what_changed(alarm, command.seen_version))
+            return refuse("stale_version", what_changed(alarm, command.seen_version))
         return None
     occurrence = command.data.get("occurrence_id")
     if command.kind in _REMARKS or (state is not None and occurrence == state.occurrence_id is not None):
         return None
-    return Refusal("version_missing", f"缺少所见版本 / say which version was seen; it is {version} now")
+    return refuse("version_missing", f"it is {version} now")
 
 
 def what_changed(alarm: Alarm, seen: int) -> str:
     """In words: what the alarm is now, for somebody who saw version `seen`."""
     state = alarm.state
     if state is None:
-        return f"报警从未发生 / seen version {seen}, but the alarm was never raised"
+        return f"seen version {seen}, but the alarm was never raised"
     facts = [f"{ZH[state.process_state]} / {state.process_state}", f"changed at {state.changed_at.isoformat()}"]
     if state.overrides:
         facts.append("overrides " + ", ".join(state.overrides))
@@ -79,10 +80,10 @@ def what_changed(alarm: Alarm, seen: int) -> str:
         facts.append(f"acknowledged by {state.acknowledged_by} at {state.acknowledged_at.isoformat()}")
     if state.raised_at is not None:
         facts.append(f"raised at {state.raised_at.isoformat()}, {state.priority}")
-    return f"报警已变化 / seen version {seen}, now {state.version}: " + "; ".join(facts)
+    return f"seen version {seen}, now {state.version}: " + "; ".join(facts)
 
 
-def _moved(trigger: Trigger, guard: str, zh: str) -> Act:
+def _moved(trigger: Trigger, guard: str) -> Act:
     """A command that is a row of the table, with the command's data on the first event."""
 
     def act(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
@@ -94,14 +95,14 @@ def _moved(trigger: Trigger, guard: str, zh: str) -> Act:
         events = alarm.happen(trigger, at, origin, more=data)
         if events:
             return events
-        return Refusal(guard, f"{zh} / {guard.replace('_', ' ')}: {ZH[alarm.process_state]} / {alarm.process_state}")
+        return refuse(guard, f"{ZH[alarm.process_state]} / {alarm.process_state}")
 
     return act
 
 
 def _reset(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
     """A latched alarm goes back to normal; of anything else the suspicions have been looked into."""
-    outcome = _moved(Trigger.RESET, "nothing_to_reset", "无可复位")(alarm, command, at, origin)
+    outcome = _moved(Trigger.RESET, "nothing_to_reset")(alarm, command, at, origin)
     if isinstance(outcome, Refusal) and alarm.state is not None and alarm.state.suspicions:
         comment = {"comment": str(command.data.get("comment", ""))}
         return [alarm.note("alarm_reset", at, origin, comment, {"suspicions": ()})]
@@ -113,13 +114,13 @@ def _shelve(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> 
     priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
     longest = alarm_classes().longest_shelf(priority)
     if priority is Priority.P1 and command.actor.role not in _SENIOR:
-        return Refusal("p1_shelved", "一级报警须由值班负责人搁置 / only a supervisor shelves a P1 alarm")
+        return refuse("p1_shelved", command.actor.role)
     if wanted.until <= at:
-        return Refusal("shelf_over", f"截止时间已过 / until {wanted.until.isoformat()} is over")
+        return refuse("shelf_over", wanted.until.isoformat())
     if wanted.until - at > longest:
-        return Refusal("shelf_too_long", f"{priority} 最长搁置 / {priority} is shelved for at most {longest}")
+        return refuse("shelf_too_long", f"{priority} at most {longest}")
     if wanted.one_shot and not alarm.active:
-        return Refusal("nothing_to_shelve", "没有正在发生的报警 / one shot is for an alarm that stands")
+        return refuse("nothing_to_shelve", alarm.process_state)
     remembered = {
         "shelved_until": wanted.until, "shelved_by": command.actor.id, "shelve_reason": wanted.reason,
         "one_shot": wanted.one_shot,
@@ -138,7 +139,7 @@ def _suppress(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -
         return refused
     by = {"suppressed_by": command.actor.id}
     events = alarm.override(Override.SUPPRESSED, at, origin, {**command.data, "rule": ""}, by)
-    return events or Refusal("already_suppressed", "已抑制 / it is suppressed already")
+    return events or refuse("already_suppressed", alarm.state.suppressed_by or "" if alarm.state else "")
 
 
 def _unsuppress(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
@@ -151,15 +152,15 @@ def _out_of_service(alarm: Alarm, command: Command, at: dt.datetime, origin: Ori
     if (refused := _unapproved(alarm, command)) is not None:
         return refused
     if wanted.due_at <= at:
-        return Refusal("due_over", f"到期时间已过 / due {wanted.due_at.isoformat()} is over")
+        return refuse("due_over", wanted.due_at.isoformat())
     remembered = {"work_order": wanted.work_order, "service_due_at": wanted.due_at}
     events = alarm.override(Override.OUT_OF_SERVICE, at, origin, command.data, remembered)
-    return events or Refusal("already_out_of_service", "已停用 / it is out of service already")
+    return events or refuse("already_out_of_service", alarm.state.work_order if alarm.state else "")
 
 
 def _return_to_service(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
     if not str(command.data.get("checked", "")).strip():
-        return Refusal("not_checked", "须填写恢复前检查内容 / say what was checked before (checked)")
+        return refuse("not_checked")
     gone = {"work_order": "", "service_due_at": None}
     events = alarm.free(Override.OUT_OF_SERVICE, at, origin, command.data, gone)
     return events or _not_on(alarm, Override.OUT_OF_SERVICE)
@@ -180,18 +181,17 @@ def _unapproved(alarm: Alarm, command: Command) -> Refusal | None:
     if alarm.rule is not None:
         priority = min(priority, alarm.rule.priority)
     if priority is Priority.P1 and not str(command.data.get("approval", "")).strip():
-        return Refusal("p1_approval", "一级报警须有批准文号 / a P1 alarm needs the approval on record (approval)")
+        return refuse("p1_approval")
     return None
 
 
 def _not_on(alarm: Alarm, which: Override) -> Refusal:
-    held = ", ".join(alarm.overrides) or "none"
-    return Refusal(f"not_{which}", f"报警并非此状态 / the alarm is not {which.replace('_', ' ')}; overrides: {held}")
+    return refuse(f"not_{which}", "overrides: " + (", ".join(alarm.overrides) or "none"))
 
 
 ACTS: dict[str, Act] = {
-    "acknowledge": _moved(Trigger.ACKNOWLEDGE, "nothing_to_acknowledge", "无可确认"),
-    "unacknowledge": _moved(Trigger.UNACKNOWLEDGE, "nothing_to_unacknowledge", "无可撤销的确认"),
+    "acknowledge": _moved(Trigger.ACKNOWLEDGE, "nothing_to_acknowledge"),
+    "unacknowledge": _moved(Trigger.UNACKNOWLEDGE, "nothing_to_unacknowledge"),
     "reset": _reset,
     "shelve": _shelve,
     "unshelve": _unshelve,

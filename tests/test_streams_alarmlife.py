@@ -1,10 +1,16 @@
+import re
+from pathlib import Path
+
 from schemas.ids import alarm_id, event_id
-from schemas.terms import Priority, ProcessState
+from schemas.terms import Override, Priority, ProcessState
 from schemas.times import from_us
-from streams.alarmtable import ACTIVE, LATCHING, TRANSITIONS, TRUE, Trigger, row_of
+from streams.alarm_guards import GUARDS
+from streams.alarm_page import PAGE, STATES, page
+from streams.alarmtable import ACTIVE, LATCHING, OVERRIDES, TRANSITIONS, TRUE, Trigger, row_of
 from streams.refusal import Refusal
 from tests.alarm_bench import SITE, ask, brief, engine, frame, reborn, rule, sensor, upstream, us
 
+ROOT = Path(__file__).parent.parent
 KEY = alarm_id(SITE, "T1", "ch4_pct.high")
 
 
@@ -169,3 +175,15 @@ def test_a_rule_that_goes_while_nothing_stands_is_forgotten():
 
 def test_rules_of_another_site_are_not_ours():
     assert engine([rule(site_id="elsewhere")]).on_frame(frame([(0, 9.0)])) == []
+
+
+def test_the_page_of_the_life_cycle_is_that_of_the_code():
+    assert PAGE.read_text("utf-8") == page(), "run `python -m streams.alarm_page`"
+    assert set(STATES) == set(ProcessState)
+    assert set(OVERRIDES) == set(Override)
+
+
+def test_every_guard_that_a_command_names_has_words():
+    source = (ROOT / "streams" / "alarm_commands.py").read_text("utf-8")
+    named = set(re.findall(r'refuse\("(\w+)"', source)) | set(re.findall(r'_moved\([^,]+, "(\w+)"', source))
+    assert named | {f"not_{which}" for which in Override if which is not Override.MASKED} == set(GUARDS)
