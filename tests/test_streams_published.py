@@ -80,6 +80,9 @@ def test_a_withdrawn_version_no_longer_counts() -> None:
         ({"severity": 3}, "severity"),
         ({"industry": "spaceflight"}, "industry"),
         ({"trigger": [{"q": "ch4_pct", "op": ">=", "v": 1.0}], "rule": None}, "trigger"),
+        ({"cases": []}, "cases"),
+        ({"cases": [{"name": "x", "text": "超产", "expect": True}]}, "cases"),
+        ({"cases": [{"name": "x", "facts": {"ch9": 1}, "expect": True}]}, "cases[0].facts.ch9"),
     ],
 )
 def test_a_malformed_document_is_refused_by_entry_and_field_and_the_last_good_version_stays(
@@ -111,6 +114,21 @@ def test_documents_that_contradict_each_other_are_refused_as_a_version() -> None
     with pytest.raises(Refused, match="overlapping validity"):
         published.apply(topic.record(both))
     assert published.at(START) is CATALOGUE
+
+
+def test_a_duplicate_id_is_refused_as_a_version_and_the_last_good_one_stays() -> None:
+    topic = Topic()
+    published = fed(*topic.published(FIRST, START))
+    (record,) = FIRST.records
+    twin = changed(record, id=record.clauses[1]["id"])
+    published.apply(topic.record(twin))
+    sums = {twin.document_id: twin.sha256}
+    with pytest.raises(Refused, match="duplicate") as refused:
+        published.apply(
+            topic.record(version(FIRST).model_copy(update={"documents": sums, "version": version_of(sums)}))
+        )
+    assert record.clauses[1]["id"] in str(refused.value)
+    assert published.at(START + DAY).version == FIRST.version
 
 
 def test_what_is_no_record_of_the_topic_is_refused() -> None:
