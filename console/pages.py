@@ -14,6 +14,7 @@ from console.forms import MEASURES, offers
 from console.identity import ROLES, make_actor
 from console.office import office_of, page_id
 from console.security import HEADERS, check_token
+from console.standing import stands
 from console.words import LANGUAGE_COOKIE, LANGUAGES, LOCALES, language_of, words
 from schemas.model import Refused
 from schemas.terms import SHANGHAI
@@ -37,7 +38,7 @@ async def hazard(request: Request) -> Response:
     actor = office.identity.actor(request) if office.writable else None
     return render(
         request, "hazard.html", d=found, row=row, state=found.state, offers=offers(found.state, actor),
-        told=told, measures=MEASURES, spans=SPANS_SHOWN, now=_now(request),
+        told=told, standing=stands(found.state, _now(request)), measures=MEASURES, spans=SPANS_SHOWN, now=_now(request),
     )  # fmt: skip
 
 
