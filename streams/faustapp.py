@@ -1,10 +1,12 @@
 """What both Faust apps share: their settings, their loggers, and a Faust message as records."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
+import uvloop
 
 from schemas.settings import Settings
 from streams.connect import group_times
@@ -58,7 +60,9 @@ def run_worker(app: faust.App) -> None:
     worker.execute_from_commandline()
 
 
-def log_plainly() -> None:
+def prepare() -> None:
+    """Of this process: plain logs, and an event loop that costs half as much per wakeup as asyncio's own."""
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(Repeats("qingling"))

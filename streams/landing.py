@@ -22,7 +22,7 @@ from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
 from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
-from streams.faustapp import faust_app, log_plainly, raw_channel, records_of, run_worker, size_of
+from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
 from streams.natural_holes import NaturalHoles, note_holes
@@ -199,5 +199,5 @@ def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
 
 def main() -> None:
     """Run one landing worker until SIGTERM."""
-    log_plainly()
+    prepare()
     run_worker(make_app(Settings()))

@@ -23,7 +23,7 @@ from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
 from streams.connect import is_embedded
-from streams.faustapp import faust_app, log_plainly, raw_channel, records_of, run_worker
+from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker
 from streams.step import Emitted, PartitionState
 from streams.transactions import Fenced, Ordered, Transactions, Writer
 from streams.worker import Row, Worker, rows
@@ -201,5 +201,5 @@ async def batches(stream: Any, limit: int) -> AsyncIterator[list[faust.EventT]]:
 
 def main(settings: Settings) -> None:
     """Run one worker until SIGTERM."""
-    log_plainly()
+    prepare()
     run_worker(make_app(settings))

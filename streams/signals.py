@@ -26,7 +26,7 @@ Ints = npt.NDArray[np.int64]
 
 
 class Readings(NamedTuple):
-    """Columns of equal length, in time order: sensor numbers, times, values (NaN = unusable), rows, alarm bits.
+    """Columns in time order, one row for each sensor and time: numbers, us, values (NaN = unusable), rows, alarm bits.
 
     `source` (number of the log's partition) and `offset` are those of the frame they came in.
     """
@@ -40,7 +40,9 @@ class Readings(NamedTuple):
     offset: int
 
     def part(self, start: int, end: int) -> "Readings":
-        cut = slice(start, end)
+        return self.rows_of(slice(start, end))
+
+    def rows_of(self, cut: slice | Ints) -> "Readings":
         return Readings(
             self.sensors[cut], self.us[cut], self.values[cut], self.rows[cut], self.alarmed[cut], self.source,
             self.offset,
@@ -100,8 +102,10 @@ class SiteSignals:
         if not kept.all():
             sensors, us, values, rows, alarmed = sensors[kept], us[kept], values[kept], rows[kept], alarmed[kept]
         if not self._in_order(sensors, us):
-            # of equal times the first row is put last, so it is the one that stays
-            order = np.lexsort((-np.arange(len(us)), us))
+            order = np.lexsort((sensors, us))  # stable: of equal times the first row stands first, and is kept
+            first = np.ones(len(us), bool)
+            first[1:] = (us[order[1:]] != us[order[:-1]]) | (sensors[order[1:]] != sensors[order[:-1]])
+            order = order[first]
             sensors, us, values, rows = sensors[order], us[order], values[order], rows[order]
             alarmed = alarmed[order]
         record = frame.record
@@ -135,7 +139,7 @@ class SiteSignals:
         return self.sources.index(name)
 
     def take(self, read: Readings) -> None:
-        """Hold readings as the latest; as `read_frame` gives them."""
+        """Hold readings as the latest."""
         sensors = read.sensors
         self.last_us[sensors] = read.us
         self.value[sensors] = read.values

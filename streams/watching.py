@@ -104,56 +104,67 @@ class Watching:
             yield self._watches[key]
 
     def absorb(self, read: Readings) -> Iterator[tuple[Watch, Change]]:
-        """Take the readings; what they change, in order of time. `read` is not empty and in time order."""
+        """Take the readings; what they change, in order of time. `read` is not empty and in time order.
+
+        Readings of interest are taken before the look at their time; all others not before a look that may see them.
+        """
         sensors, us = read.sensors, read.us
         crossing = (read.values >= self._high[sensors]) | (read.values <= self._low[sensors])
         if not self._depends and not crossing.any():
             self._signals.take(read)
             return
-        areas = self._signals.area[sensors]
-        starts = np.flatnonzero(np.diff(us, prepend=us[0] - 1))  # first row of every timestamp
-        ends = np.append(starts[1:], len(us))
-        taken = 0  # groups taken so far
-        wanted = self._wanted(sensors, us, areas, crossing, starts)
-        while (following := int(np.searchsorted(wanted, taken))) < len(wanted):
-            group = int(wanted[following])
-            if group > taken:
-                self._signals.take(read.part(int(starts[taken]), int(starts[group])))
-            first, last = int(starts[group]), int(ends[group])
-            part = read.part(first, last)
-            self._signals.take(part)
-            taken = group + 1
-            grown = yield from self._look(part, areas[first:last], crossing[first:last])
-            if grown and last < len(us):
-                rest = self._wanted(sensors[last:], us[last:], areas[last:], crossing[last:], starts[taken:] - last)
-                wanted = rest + taken
-        if taken < len(starts):
-            self._signals.take(read.part(int(starts[taken]), len(us)))
+        start = taken = 0
+        while start < len(us):
+            hot = self._of_interest(read, crossing, start)
+            start = len(us)
+            for first, last, rows in _moments(us, hot):
+                self._signals.take(read.rows_of(rows))
+                moved = sensors[rows].tolist()
+                if self._note(moved):
+                    # a watch has begun: it may look at any reading so far
+                    self._signals.take(read.part(taken, last))
+                    taken = last
+                grown = yield from self._look(int(us[first]), self._signals.area[sensors[first:last]], moved)
+                if grown and last < len(us):
+                    start = last  # what is of interest in the rest is another question now
+                    break
+        if taken < len(us):
+            self._signals.take(read.part(taken, len(us)))
 
-    def _wanted(self, sensors: Ints, us: Ints, areas: Ints, crossing: npt.NDArray[np.bool_], starts: Ints) -> Ints:
-        """The timestamps (numbers of `starts`) that may have to be looked at: no fewer, perhaps more."""
-        rows = crossing | (self._count[sensors] > 0) | (us > self._hi[areas]) | (us <= self._lo[areas])
-        rows |= (areas == SITE_WIDE) & ((us > self._hi.min()) | (us <= self._lo.max()))
-        return np.flatnonzero(np.logical_or.reduceat(rows, starts))
+    def _of_interest(self, read: Readings, crossing: npt.NDArray[np.bool_], start: int) -> Ints:
+        """The rows from `start` on that may have to be looked at: no fewer, perhaps more."""
+        sensors, us = read.sensors[start:], read.us[start:]
+        rows = crossing[start:] | (self._count[sensors] > 0)
+        lo, hi = self._lo.max(), self._hi.min()
+        if us[-1] > hi or us[0] <= lo:
+            areas = self._signals.area[sensors]
+            rows |= (us > self._hi[areas]) | (us <= self._lo[areas])
+            rows |= (areas == SITE_WIDE) & ((us > hi) | (us <= lo))
+        return np.flatnonzero(rows) + start
 
-    def _look(
-        self, part: Readings, areas: Ints, crossing: npt.NDArray[np.bool_]
-    ) -> Generator[tuple[Watch, Change], None, bool]:
-        """Look at the active watches concerned by the readings of one time. Whether more is of interest than before."""
-        at_us = int(part.us[0])
-        moved = crossing | (self._count[part.sensors] > 0)
-        for i in part.sensors[moved].tolist():
+    def _note(self, moved: Sequence[int]) -> bool:
+        """Take what these sensors' latest readings say. Whether a watch has become active by it."""
+        begun = False
+        for i in moved:
             for watch in self._watches_at(i):
                 watch.note(i)
                 if watch.active:
-                    self._active[watch.area].add((watch.rule.order, watch.place_id))
-        concerned = set(areas[moved | (at_us > self._hi[areas]) | (at_us <= self._lo[areas])].tolist())
-        site_wide = areas == SITE_WIDE
-        if site_wide.any():
-            everywhere = bool((moved & site_wide).any())
-            for area in range(len(self._active)):
-                if self._active[area] and (everywhere or at_us > self._hi[area] or at_us <= self._lo[area]):
-                    concerned.add(area)
+                    key = watch.rule.order, watch.place_id
+                    self._active[watch.area].add(key)
+                    begun |= key not in self._depends
+        return begun
+
+    def _look(self, at_us: int, areas: Ints, moved: Sequence[int]) -> Generator[tuple[Watch, Change], None, bool]:
+        """Look at the active watches that readings of one time concern: of sensors `moved`, and any of `areas`.
+
+        Returns whether more is of interest now than before.
+        """
+        concerned = {int(self._signals.area[i]) for i in moved}
+        everywhere = SITE_WIDE in concerned
+        if at_us > self._hi.min() or at_us <= self._lo.max() or everywhere:
+            present = set(areas.tolist())
+            near = range(len(self._active)) if SITE_WIDE in present else present
+            concerned |= {a for a in near if everywhere or at_us > self._hi[a] or at_us <= self._lo[a]}
         binding, day_begins, day_ends = self._binding(at_us)
         grown = False
         for area in sorted(concerned):
@@ -229,3 +240,14 @@ def _marks(triggers: Iterable[tuple[Compare, Limit]], margin: float) -> tuple[fl
         else:  # an unknown limit, a word of an enum, an exact number: every reading is looked at
             high = -np.inf
     return high, low
+
+
+def _moments(us: Ints, hot: Ints) -> Iterator[tuple[int, int, Ints]]:
+    """For every time of the rows `hot`: its first row, the row after its last, and those of `hot` in between."""
+    place = 0
+    while place < len(hot):
+        at_us = us[hot[place]]
+        last = int(np.searchsorted(us, at_us, "right"))
+        beyond = int(np.searchsorted(hot, last))
+        yield int(np.searchsorted(us, at_us)), last, hot[place:beyond]
+        place = beyond
