@@ -1,125 +1,89 @@
-"""`make bench`: readings per second and CPU of the processing app beside two baselines, on one broker, in one run.
+"""`make bench` (`python -m benchmarks [--only a,c,d,e] [--broker kafka]`): one table of what Qingling costs.
 
-Read the ratios, not the numbers: they hold on one machine at one moment. The processing app does more than the
-baselines (see benchmarks/contenders.py); what it wrote is counted and printed, so that a fast wrong answer shows.
+Everything that is compared is measured in the same run, alternating; read ratios, not seconds: they hold on one machine
+at one moment. docs/performance.md keeps a table with its machine.
 """
 
 import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections import Counter
+import platform
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from benchmarks import cost, latency, sensors, workers
 from benchmarks.workload import Workload
-from schemas.steps import Step
-from streams.broker import apache_kafka, embedded
-from streams.connect import ensure_topics
-from streams.decode import Record
-from streams.reader import Tail
-
-ROOT = Path(__file__).parent.parent
-PATIENCE_S = 300
 
 
-class Progress:
-    """How many frames the steps have absorbed, and what else was written."""
-
-    def __init__(self) -> None:
-        self.absorbed: dict[int, int] = {}
-        self.marked: set[int] = set()
-        self.written: Counter[str] = Counter()
-        self.changed = threading.Condition()
-
-    def see(self, record: Record) -> None:
-        with self.changed:
-            if record.topic == "processing.steps":
-                step = Step.parse(record.value or b"")
-                self.marked.add(step.partition)
-                if "telemetry.frames" in step.absorbed:
-                    self.absorbed[step.partition] = step.absorbed["telemetry.frames"].last + 1
-            else:
-                self.written[record.topic] += 1
-            self.changed.notify_all()
-
-    def wait(self, done: Callable[[], bool], child: "subprocess.Popen[bytes]", log: Path) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        with self.changed:
-            while not done():
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"the processing app did not get there:\n{log.read_text('utf-8')[-2000:]}")
-                self.changed.wait(1)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def processing(servers: str, folder: Path, work: Workload) -> dict[str, float | int]:
-    """Start the app on an empty log, send all frames at once, and wait for the step that absorbs the last."""
-    messages = list(work.messages())
-    progress = Progress()
-    tail = Tail(servers, ("processing.steps", "alarm.events", "hazard.events", "dead.letters"), progress.see)
-    tail.start()
-    log = folder / "processing.log"
-    environment = {**os.environ, "QINGLING_KAFKA": servers, "QINGLING_DATA": str(folder)}
-    with log.open("wb") as out:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "streams", "processing"], cwd=ROOT, env=environment, stdout=out, stderr=out
-        )
-    try:
-        progress.wait(lambda: len(progress.marked) == 8, child, log)
-        cpu, began = cpu_seconds(child.pid), time.perf_counter()
-        work.send_frames(servers, messages)
-        progress.wait(lambda: sum(progress.absorbed.values()) == work.frames, child, log)
-        seconds, cpu = time.perf_counter() - began, cpu_seconds(child.pid) - cpu
-    finally:
-        child.terminate()
-        child.wait(30)
-        tail.stop()
-    return {"readings": work.readings, "seconds": seconds, "cpu_s": cpu, **progress.written}
-
-
-def baseline(which: str, servers: str, work: Workload) -> dict[str, float | int]:
-    command = [sys.executable, "-m", "benchmarks.contenders", which, servers, str(work.frames)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
-    found: dict[str, float | int] = json.loads(done.stdout.strip().splitlines()[-1])
+def part_a(chosen: argparse.Namespace) -> list[Any]:
+    print("(a) CPU seconds per million readings: processing + landing, against the loop by hand in the same run")
+    found = []
+    for moments in (2, 10):
+        work = Workload(frames=chosen.frames * 2 // moments + chosen.sites, moments=moments, sites=chosen.sites)
+        costs = cost.measure(chosen.broker, work, chosen.rounds)
+        print("   ", cost.line(f"frames of {work.sensors * moments:,}", costs), flush=True)
+        found += [{"frame": work.sensors * moments, "ratio": each.ratio, **asdict(each)} for each in costs]
     return found
+
+
+def part_c(chosen: argparse.Namespace) -> list[Any]:
+    print(f"(c) frame produced → alarm event readable, {latency.RATE} frames/s, linger {latency.LINGER_MS} ms")
+    found = []
+    for rate in (2_000, 20_000):
+        measured = latency.measure(chosen.broker, rate, chosen.seconds)
+        print("   ", latency.line(f"{rate:,} readings/s", measured), flush=True)
+        found.append({"rate": rate, **{f"{name}_p{percent}": latency.at_percent(values, percent)
+                      for name, values in asdict(measured).items() for percent in (50, 95)}})  # fmt: skip
+    return found
+
+
+def part_d(chosen: argparse.Namespace) -> list[Any]:
+    print("(d) sensors held by one processing worker")
+    found = []
+    for count in (1_000, 10_000, 50_000, 200_000):
+        if count <= chosen.sensors:
+            held = sensors.measure(chosen.broker, count, chosen.frames)
+            print("   ", sensors.line(held), flush=True)
+            found.append(asdict(held))
+    return found
+
+
+def part_e(chosen: argparse.Namespace) -> list[Any]:
+    print("(e) one processing worker and two")
+    found = []
+    for count in (1, 2):
+        work = Workload(frames=chosen.frames + chosen.sites, sites=chosen.sites)
+        ran = workers.measure(chosen.broker, count, work)
+        print("   ", workers.line(ran), flush=True)
+        found.append(asdict(ran))
+    return found
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Any]]] = {"a": part_a, "c": part_c, "d": part_d, "e": part_e}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--frames", type=int, default=5_000, help="frames of 1,000 readings")
-    parser.add_argument("--broker", choices=["embedded", "kafka"], default="embedded")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
+    parser.add_argument("--broker", choices=["embedded", "kafka"], default="kafka")
+    parser.add_argument("--frames", type=int, default=6_000, help="frames of 1,000 readings; fewer of larger ones")
+    parser.add_argument("--sites", type=int, default=200, help="sites of 500 sensors for (a) and (e)")
+    parser.add_argument("--rounds", type=int, default=3, help="of (a), each on a fresh broker")
+    parser.add_argument("--seconds", type=int, default=30, help="of (c), at each rate")
+    parser.add_argument("--sensors", type=int, default=200_000, help="of (d), at most")
     chosen = parser.parse_args()
-    work = Workload(frames=chosen.frames)
-    with tempfile.TemporaryDirectory(prefix="qingling-bench-") as name:
-        folder = Path(name)
-        run = folder / "run"
-        start = embedded(run) if chosen.broker == "embedded" else apache_kafka(run, ROOT / ".kafka" / "libs")
-        with start as broker:
-            ensure_topics(broker.servers)
-            work.send_registry(broker.servers)
-            results = {"qingling": processing(broker.servers, folder, work)}
-            results |= {which: baseline(which, broker.servers, work) for which in ("loop", "quix")}
-    by_hand = results["loop"]["cpu_s"]
-    for name, result in results.items():
-        rate = result["readings"] / result["seconds"]
-        extra = ", ".join(
-            f"{key} {value}" for key, value in result.items() if key not in ("readings", "seconds", "cpu_s")
-        )
-        print(
-            f"{name:9} {rate / 1e6:6.2f} M readings/s  {result['cpu_s']:6.2f} CPU s  "
-            f"{result['cpu_s'] / by_hand:5.1f} x loop  {extra}"
-        )
+    print(f"{_machine()}, {chosen.broker} broker")
+    results = {name: PARTS[name](chosen) for name in chosen.only.split(",")}
     print(json.dumps(results))
+
+
+def _machine() -> str:
+    cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
+    model = next((line.partition(":")[2].strip() for line in cpuinfo.splitlines() if "model name" in line), "CPU")
+    memory = int(Path("/proc/meminfo").read_text("utf-8").split()[1]) / 2**20
+    return f"{os.cpu_count()} x {model}, {memory:.0f} GB, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from schemas.topics import partition_of
 START_US = 1_782_835_200_000_000  # 2026-07-01 00:00 Asia/Shanghai
 PERIOD_US = 30_000_000
 LIMIT = 1.0  # % CH4
+# what the default rule of a ch4_pct sensor says (streams/rules.py)
+DEADBAND, ON_DELAY_US, OFF_DELAY_US = 0.05, 60_000_000, 60_000_000
 SENSORS_PER_FACE = 4
 
 
@@ -22,10 +24,10 @@ class Workload:
     """`frames` frames of `sensors` x `moments` readings each, spread over `sites`; `share` of sensors are restless."""
 
     frames: int = 5_000
-    sites: int = 16
-    sensors: int = 100
-    moments: int = 10
-    share: float = 0.01
+    sites: int = 200
+    sensors: int = 500
+    moments: int = 2
+    share: float = 0.003
     seed: int = 20260701
 
     @property

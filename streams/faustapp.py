@@ -18,9 +18,13 @@ _LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build 
 
 
 def faust_app(
-    name: str, servers: str, settings: Settings, *, read_committed: bool = False, **options: Any
+    name: str, servers: str, settings: Settings, *, read_committed: bool = False, wait_ms: int = 250, **options: Any
 ) -> faust.App:
-    """An app that joins its group as fast as the broker allows and fetches without Faust's 1.5 s wait."""
+    """An app that joins its group as fast as the broker allows and fetches without Faust's 1.5 s wait.
+
+    A fetch that waits for data leaves out the partitions whose last records are still on their way to the agent: what
+    comes there meanwhile waits for as much as `wait_ms`.
+    """
     times = group_times(settings)
     app = faust.App(
         name, broker=f"kafka://{servers}", store="memory://", web_enabled=False, topic_disable_leader=True,
@@ -29,7 +33,7 @@ def faust_app(
         stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20, consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once", **options,
     )  # fmt: skip
-    fetch_batches(app, times.fetch_wait_ms, read_committed=read_committed)
+    fetch_batches(app, min(wait_ms, times.fetch_wait_ms), read_committed=read_committed)
     app.on_worker_init.connect(_hush)
     return app
 

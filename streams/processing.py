@@ -32,6 +32,7 @@ log = logging.getLogger("qingling.processing")
 
 APP = "qingling-processing"
 BATCH = 1024  # Kafka records, about, after which a step begins
+FETCH_WAIT_MS = 20
 WAITING = 16  # batches of records that may wait for a step
 # A partition without input gets a step at least every second, so that silence and timers are seen.
 TICK_S, QUIET_S = 0.25, 0.7
@@ -47,6 +48,7 @@ def make_app(settings: Settings) -> faust.App:
     worker = Worker(settings, load_catalogue())
     app = faust_app(
         APP, worker.servers, settings, topic_partitions=SITE_PARTITIONS, stream_buffer_maxsize=WAITING,
+        wait_ms=FETCH_WAIT_MS,
         producer_acks=-1, producer_max_request_size=8 << 20, producer_compression_type="lz4", producer_linger=0.0,
     )  # fmt: skip
     channel = raw_channel(app, inputs())
