@@ -9,30 +9,34 @@ class FrameIds:
     """The frame_ids landed within SPAN_US of the newest one added. `in` asks, `add` remembers and forgets."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, set[bytes]] = {}
-        self._count = 0
+        self._known: set[bytes] = set()
+        self._hours: dict[int, list[bytes]] = {}  # what was added, by hour, to be forgotten by hour
 
     def __contains__(self, frame_id: object) -> bool:
-        packed = _packed(str(frame_id))
-        return any(packed in bucket for bucket in self._buckets.values())
+        return _packed(str(frame_id)) in self._known
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._known)
 
     def add(self, frame_id: str, kafka_us: int) -> None:
-        bucket = self._buckets.setdefault(kafka_us // _BUCKET_US, set())
-        before = len(bucket)
-        bucket.add(_packed(frame_id))
-        self._count += len(bucket) - before
+        packed, hour = _packed(frame_id), kafka_us // _BUCKET_US
+        if packed in self._known:
+            return
+        self._known.add(packed)
+        if hour in self._hours:
+            self._hours[hour].append(packed)
+            if len(self._known) <= _MOST:
+                return
+        else:
+            self._hours[hour] = [packed]
         self._forget()
 
     def _forget(self) -> None:
-        if len(self._buckets) < 2:
-            return
-        newest, oldest = max(self._buckets), min(self._buckets)
-        if oldest < newest - SPAN_US // _BUCKET_US or self._count > _MOST:
-            self._count -= len(self._buckets.pop(oldest))
-            self._forget()
+        while len(self._hours) > 1:
+            newest, oldest = max(self._hours), min(self._hours)
+            if oldest >= newest - SPAN_US // _BUCKET_US and len(self._known) <= _MOST:
+                return
+            self._known.difference_update(self._hours.pop(oldest))
 
 
 def _packed(frame_id: str) -> bytes:

@@ -3,16 +3,19 @@
 import datetime as dt
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.frame_runs import decode_frames
 from schemas.frames import FRAME_SCHEMA, FrameHeader
 from schemas.model import Refused
 from schemas.tables import READINGS, STAMP
-from streams.admission import Refusals, letter, split_absurd, times_us
+from streams.admission import Refusals, letter, split_absurd
 from streams.decode import AHEAD_US, EARLIEST_US, Frame, Record, decode
 from streams.landing_columns import later_columns, unfit
 
@@ -73,9 +76,8 @@ def _absurd(frames: Sequence[Frame]) -> list[int]:
     filled = [index for index, frame in enumerate(frames) if frame.batch.num_rows]
     if not filled:
         return []
-    times = [times_us(frames[index].batch) for index in filled]
-    starts = np.cumsum([0, *(part.size for part in times[:-1])])
-    joined = np.concatenate(times)
+    joined = _times([frames[index].batch for index in filled])
+    starts = np.cumsum([0, *(frames[index].batch.num_rows for index in filled[:-1])])
     latest = np.array([frames[index].header.received_at_us + AHEAD_US for index in filled])
     bad = (np.minimum.reduceat(joined, starts) < EARLIEST_US) | (np.maximum.reduceat(joined, starts) > latest)
     return [filled[place] for place in np.flatnonzero(bad)]
@@ -97,17 +99,20 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
             return _same(distinct, count, pa.string())
         named = [value for value in distinct if value is not None]
         place: dict[str | None, int] = {value: i for i, value in enumerate(named)}
-        codes = np.repeat(np.array([place.get(value, -1) for value in values], "int32"), lengths)
-        mask = codes < 0 if len(named) < len(distinct) else None
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), pa.array(named, pa.string()))
+        codes = _spread(np.array([place.get(value, -1) for value in values], "int32"), lengths)
+        if len(named) < len(distinct):
+            numbers = codes.to_numpy()
+            codes = pa.array(numbers, mask=numbers < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(named, pa.string()), safe=False)
 
     def each(values: list[int], kind: str = "int64") -> pa.Array:
-        return pa.array(np.repeat(np.array(values, kind), lengths))
+        return _spread(np.array(values, kind), lengths)
 
     records = [frame.record for frame in frames]
     headers = [frame.header for frame in frames]
     batches = [frame.batch for frame in frames]
-    times = np.concatenate([times_us(batch) for batch in batches])
+    own = _own_columns(batches)
+    times = _times(batches)
     columns = {
         "log_id": text([record.log_id for record in records]),
         "topic": text([record.topic for record in records]),
@@ -117,10 +122,10 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
         "row": _row_numbers(frames, lengths),
         "frame_id": text([header.frame_id for header in headers]),
         "site_id": text([header.site_id for header in headers]),
-        "sensor_id": pa.chunked_array([batch.column(0) for batch in batches]),
+        "sensor_id": own.column(0),
         "occurred_at": pa.array(times).view(STAMP),
-        "value": pa.chunked_array([batch.column(2) for batch in batches]),
-        "quality": pa.chunked_array([batch.column(3) for batch in batches]),
+        "value": own.column(2),
+        "quality": own.column(3),
         "source": text([header.source for header in headers]),
         "received_at": each([header.received_at_us for header in headers]).view(STAMP),
         "raw_file": text([header.raw_file or None for header in headers]),
@@ -132,17 +137,64 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
     return pa.table(columns).unify_dictionaries().combine_chunks()
 
 
+def _own_columns(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """The columns that every frame has, of all `batches`; without a Python call per frame where schemas agree."""
+    if all(batch.num_columns == len(FRAME_SCHEMA) for batch in batches):
+        return pa.Table.from_batches(batches)
+    return pa.Table.from_batches([batch.select(FRAME_SCHEMA.names) for batch in batches])
+
+
+def _times(batches: Sequence[pa.RecordBatch]) -> npt.NDArray[np.int64]:
+    """occurred_at of all `batches` as UTC microseconds."""
+    column = _own_columns(batches).column(1).combine_chunks()
+    whole = column if isinstance(column, pa.Array) else pa.concat_arrays(column.chunks)
+    times: npt.NDArray[np.int64] = whole.view(pa.int64()).to_numpy(zero_copy_only=True)
+    return times
+
+
+def _spread(values: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> pa.Array:
+    """Each value as often as its frame has rows; `lengths` may all be equal, then nothing is counted.
+
+    In Arrow's memory, which is used again for the next batch: fresh pages cost ten times what filling them does.
+    """
+    count = int(lengths.sum())
+    buffer = pa.allocate_buffer(count * values.itemsize)
+    filled = np.frombuffer(buffer, dtype=values.dtype)
+    if (lengths == lengths[0]).all():
+        filled.reshape(len(lengths), -1)[:] = values[:, None]
+    else:
+        filled[:] = np.repeat(values, lengths)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), count, [None, buffer])
+
+
 def _row_numbers(frames: Sequence[Frame], lengths: npt.NDArray[np.int64]) -> pa.Array:
     if any(frame.rows is not None for frame in frames):
         return pa.array(np.concatenate([frame.row_numbers() for frame in frames]).astype("int32"))
-    ends = np.cumsum(lengths)
-    numbers = np.arange(ends[-1], dtype="int32")
-    numbers -= np.repeat((ends - lengths).astype("int32"), lengths)
-    return pa.array(numbers)
+    starts = _spread((np.cumsum(lengths) - lengths).astype("int32"), lengths)
+    return pc.subtract(_counting(len(starts)), starts)
 
 
 def _same(value: Sequence[object], count: int, kind: pa.DataType) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, "int32")), pa.array(value, kind))
+    return pa.DictionaryArray.from_arrays(_zeros(count), pa.array(value, kind), safe=False)
+
+
+def _zeros(count: int) -> pa.Array:
+    return _steps(count)[0].slice(0, count)
+
+
+def _counting(count: int) -> pa.Array:
+    return _steps(count)[1].slice(0, count)
+
+
+def _steps(count: int) -> tuple[pa.Array, pa.Array]:
+    """Zeros, and 0, 1, 2 …: the same for every batch, made once for the largest."""
+    size = 1 << max(16, (count - 1).bit_length())
+    return _made(size)
+
+
+@cache
+def _made(size: int) -> tuple[pa.Array, pa.Array]:
+    return pa.array(np.zeros(size, "int32")), pa.array(np.arange(size, dtype="int32"))
 
 
 def shanghai_days(times: npt.NDArray[np.int64]) -> pa.DictionaryArray:
