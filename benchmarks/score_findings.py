@@ -1,7 +1,7 @@
 """Scores `qingling criteria match` on one split of tests/findings/labelled.jsonl (its README says how it was made).
 
 `python -m benchmarks.score_findings --split tune [--batch L4] [--wrong]` prints the lines that went wrong as well;
-`--split held_out` prints tables only: no text of that part is ever shown.
+`--split held_out` and `--split blind` print tables only: no text of those is ever shown.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from console.criteria_match import judged
 from schemas.criteria import Catalogue, load_catalogue
 
 LABELLED = Path(__file__).parent.parent / "tests" / "findings" / "labelled.jsonl"
+BLIND = LABELLED.with_name("blind.jsonl")
 LABELS = ("expect", "group", "split", "note", "family")
 
 
@@ -60,8 +61,9 @@ class Scored:
 
 
 def labelled(split: str, batch: str = "") -> list[dict[str, Any]]:
-    """The lines of one split; of one batch (`L4`) alone where one is named."""
-    lines = (json.loads(line) for line in LABELLED.read_text("utf-8").splitlines())
+    """The lines of one split (`blind` has a file of its own); of one batch (`L4`) alone where one is named."""
+    path = BLIND if split == "blind" else LABELLED
+    lines = (json.loads(line) for line in path.read_text("utf-8").splitlines())
     return [line for line in lines if line["split"] == split and line["finding_id"].startswith(batch)]
 
 
@@ -154,12 +156,12 @@ def wrong(scored: list[Scored]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--split", choices=["tune", "held_out"], default="tune")
+    parser.add_argument("--split", choices=["tune", "held_out", "blind"], default="tune")
     parser.add_argument("--batch", default="", help="only the lines of one batch, e.g. L4")
     parser.add_argument("--wrong", action="store_true", help="list the lines that went wrong; tune only")
     asked = parser.parse_args()
-    if asked.wrong and asked.split == "held_out":
-        parser.error("--wrong shows texts, and the held-out part is never looked at")
+    if asked.wrong and asked.split != "tune":
+        parser.error("--wrong shows texts, and what is held out is never looked at")
     catalogue = load_catalogue()
     scored = [score(label, catalogue) for label in labelled(asked.split, asked.batch)]
     print(f"{asked.split} {asked.batch}: {len(scored)} findings, catalogue {catalogue.version}")

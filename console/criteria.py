@@ -1,5 +1,6 @@
 """`qingling criteria`: list, show, diff and match against the catalogue."""
 
+import gc
 import re
 import sys
 from datetime import date
@@ -207,6 +208,7 @@ def match(as_json: Json = False, folder: Folder = FOLDER) -> None:
     """Judge findings from stdin (JSON lines): one JSON line each. Bad lines are named on stderr, exit 5."""
     del as_json  # the answer is JSON lines either way
     catalogue = loaded(folder)
+    gc.freeze()  # the catalogue stays: the collector need not walk it again and again
     refused = 0
     for number, line in enumerate(sys.stdin.buffer, start=1):
         if not line.strip():

@@ -36,10 +36,6 @@ class Calibration:
     major: float
     review: float
 
-    def place(self, features: Mapping[str, float]) -> float:
-        """What a candidate is ordered by; the highest is the first."""
-        return sum([weight * features[name] for name, weight in self.order.items()])
-
     def probability(self, features: Mapping[str, float]) -> float:
         """That the first candidate is right and its hazard there, 0..1."""
         total = sum([weight * features[name] for name, weight in self.sure.items()])

@@ -17,11 +17,14 @@ from streams.lexicon import CUES, Folded, lexicon, terms
 from streams.measured import Bound, Reading, Side, bound_of, excludes, held_against, stated
 from streams.numbers import Number, numbers
 from streams.polarity import Polarity, polarity
-from streams.ranking import Entry, Index, Likeness, Terms, entry_of
+from streams.ranking import LIKE, Entry, Index, Likeness, Terms, entry_of
 
 ORDINARY = Path(__file__).with_name("ordinary.yaml")
 LOOKED_AT = 5  # candidates whose numbers and exemptions are read
+FARTHEST_BEHIND = 6.0  # in log odds of the order; one that is farther behind the first could not be named anyway
 _NEGATIONS = "未不非"
+_NEAR = LIKE.index("near")
+_READ = ("number_met", "number_missing", "number_broken", "exempt")  # of a candidate, by reading on
 _OF_FIRST = ("bag", "near", "keys", "told", "number_met", "number_missing", "number_broken", "exempt", "other_list")
 
 
@@ -130,24 +133,22 @@ class Field:
         general = {i.id for i in vocabulary().industries.values() if i.general} - mine
         self._mine = {each.partition("/")[0] for each in mine}
         self._other = np.array([each.clause.industry in general for each in self._clauses], np.float64)
-        order = calibration.order
-        self._weights = tuple(
-            order[name] for name in ("bag", "near", "second", "against", "keys", "other_list", "told")
-        )
+        self._weights = np.array([calibration.order[name] for name in LIKE])
         self._kinds = [each.clause.industry for each in self._clauses]
-        self._told: dict[frozenset[str], NDArray[np.float64]] = {}
-        self._untold = np.zeros(len(self._clauses))
+        self._told: dict[frozenset[str], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
-    def _tells(self, told: frozenset[str]) -> NDArray[np.float64]:
-        """Per clause: 1 of an industry that the words tell, -1 of another one, 0 where they tell nothing."""
-        if not told:
-            return self._untold
+    def _tells(self, told: frozenset[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Per clause: 1 of an industry that the words tell, -1 of another, else 0; and what it adds with its list."""
         found = self._told.get(told)
         if found is None:
-            found = self._told[told] = np.array([self._tell(kind, told) for kind in self._kinds])
+            order = self._calibration.order
+            tells = np.array([self._tell(kind, told) for kind in self._kinds])
+            found = self._told[told] = (tells, order["other_list"] * self._other + order["told"] * tells)
         return found
 
     def _tell(self, kind: str, told: frozenset[str]) -> float:
+        if not told:
+            return 0.0
         head, _, part = kind.partition("/")
         known = vocabulary().industries.get(head)
         if kind in vocabulary().shared or (known and known.general):
@@ -166,29 +167,27 @@ class Field:
         like = self._index.likeness(folded, place)
         found = numbers(folded.text)
         cues = {name: len(pattern.findall(folded.text)) for name, pattern in lexicon().cues.items()}
-        keys = like.keys / (like.keys + 1.5)
-        tells = self._tells(told)
-        rows = (like.bag, like.near, like.second, like.against, keys, self._other, tells)
-        near, other = like.near, self._other
-        raw = sum((w * row for w, row in zip(self._weights, rows, strict=True)), self._untold)
+        tells, fixed = self._tells(told)
+        raw = self._weights @ like.rows
+        raw += fixed
         count = min(LOOKED_AT, len(raw))
-        first = np.argpartition(-raw, count - 1)[:count] if count < len(raw) else np.arange(len(raw))
+        first = np.argpartition(raw, len(raw) - count)[-count:] if count < len(raw) else np.arange(len(raw))
+        first = first[raw[first] >= raw[first].max() - FARTHEST_BEHIND] if count else first
         candidates = []
-        for number in first.tolist():
-            if near[number] <= 0.0 or self._clauses[number].clause.id in without:
+        columns = zip(first.tolist(), like.rows[:, first].T.tolist(), raw[first].tolist(), strict=True)
+        for number, likes, sum_ in columns:
+            prepared = self._clauses[number]
+            if likes[_NEAR] <= 0.0 or prepared.clause.id in without:
                 continue
-            features = {
-                "bag": float(like.bag[number]), "near": float(near[number]), "second": float(like.second[number]),
-                "against": float(like.against[number]), "keys": float(keys[number]),
-                "other_list": float(other[number]), "told": float(tells[number]),
-            }  # fmt: skip
-            candidates.append(self._candidate(self._clauses[number], features, folded.text, found))
+            features = dict(zip(LIKE, likes, strict=True))
+            features["other_list"], features["told"] = float(self._other[number]), float(tells[number])
+            candidates.append(self._candidate(prepared, features, sum_, folded.text, found))
         candidates.sort(key=lambda each: (-each.order, each.clause.id))
         features = self._sure(candidates, folded.text, found, cues, like)
         return Issue(text, folded, tuple(candidates), features, cues, like.general)
 
     def _candidate(
-        self, prepared: Prepared, features: dict[str, float], text: str, found: Sequence[Number]
+        self, prepared: Prepared, features: dict[str, float], likeness: float, text: str, found: Sequence[Number]
     ) -> Candidate:
         readings, broken = prepared.unread, None
         features["number_met"] = features["number_broken"] = 0.0
@@ -206,7 +205,9 @@ class Field:
                 exemption = word
                 break
         features["exempt"] = float(bool(exemption))
-        return Candidate(prepared, features, self._calibration.place(features), readings, broken, exemption)
+        order = self._calibration.order
+        place = likeness + sum([order[name] * features[name] for name in _READ if features[name]])
+        return Candidate(prepared, features, place, readings, broken, exemption)
 
     def _sure(
         self, candidates: Sequence[Candidate], text: str, found: Sequence[Number], cues: dict[str, int], like: Likeness

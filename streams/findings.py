@@ -1,7 +1,9 @@
 """What an inspector wrote, judged by the list in force on the day: reference first, then facts, then text. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from schemas.criteria import Catalogue, Citation, Clause, Standing
 from schemas.hazards import Evidence, Finding
@@ -21,6 +23,7 @@ from streams.why import cited
 
 CANDIDATES = 8  # named at most
 LEAST_LIKELY = 0.05  # a cited clause that the words make less likely than this is not what they say
+RIVAL = 0.4  # without an industry, a clause of another list this near to the first leaves it open whose it is
 ORDINARY = 0.6  # likeness to an ordinary hazard from which the words plainly mean one
 
 
@@ -30,6 +33,13 @@ _STANDING = {
     Standing.AMBIGUOUS: ("未指明到具体条款", "names several clauses"),
     Standing.UNKNOWN: ("在标准中查不到", "names no clause of the catalogue"),
 }
+
+
+@lru_cache(maxsize=4096)
+def _unknown_place(site_id: str, text: str) -> tuple[str, str]:
+    """The words of a place as places are compared, and the id of a place that the registry does not know."""
+    words = plain(text)
+    return words, make_id("place", site_id, words)
 
 
 class FindingJudge:
@@ -64,7 +74,9 @@ class FindingJudge:
 
     def _place(self, text: str) -> tuple[Place | None, str]:
         """The registry's place that `text` names (the longest name within it), else a stable id of the words."""
-        words = plain(text)
+        words, unknown = _unknown_place(self.site.site_id, text)
+        if not self._places:
+            return None, unknown
         if words in self._places:
             place = self._places[words]
             return place, place.place_id
@@ -72,7 +84,7 @@ class FindingJudge:
         if within:
             place = self._places[max(within, key=lambda name: (len(name), name))]
             return place, place.place_id
-        return None, make_id("place", self.site.site_id, words)
+        return None, unknown
 
     def _industry(self, finding: Finding) -> str:
         return next((i for i in (finding.industry, self.site.industry) if vocabulary().industry_ids(i)), "")
@@ -164,7 +176,15 @@ class FindingJudge:
             answers = judge(finding.text, finding.place, refuted)
         if answers[0].verdict is not Verdict.MAJOR and not self._bound(industry, day):
             return [self._unbound(answers, industry, day)]
+        if not industry:
+            answers = tuple(_of_one_industry(answer) for answer in answers)
         zh, en = told(answers, self.catalogue)
+        if not industry:
+            stated = finding.industry or self.site.industry
+            zh = f"行业{f'“{stated}”无法识别' if stated else '未给出'}，按当日全部有效清单比对；{zh}"
+            en = (
+                f"industry {f'“{stated}” not known' if stated else 'not given'}, held against every list in force; {en}"
+            )
         candidates = _candidates(answers)
         majors: dict[str, Answer] = {}
         for answer in answers:
@@ -197,6 +217,18 @@ def _means_a_clause(said: Sequence[Said]) -> bool:
         or (each.verdict is Verdict.NEEDS_REVIEW and any(float(str(c["score"])) >= 0.5 for c in each.candidates))
         for each in said
     )
+
+
+def _of_one_industry(answer: Answer) -> Answer:
+    """`answer`, for a person to judge where another industry's list has nearly as likely a clause."""
+    if answer.verdict is not Verdict.MAJOR or answer.clause is None:
+        return answer
+    industries, mine = vocabulary().industries, answer.clause.industry.partition("/")[0]
+    for candidate, score in answer.candidates:
+        head = candidate.clause.industry.partition("/")[0]
+        if head != mine and not industries[head].general and score >= RIVAL * answer.score:
+            return replace(answer, verdict=Verdict.NEEDS_REVIEW)
+    return answer
 
 
 def _candidates(answers: Sequence[Answer]) -> tuple[dict[str, object], ...]:

@@ -39,6 +39,8 @@ class Answer:
         return [(each.clause.id, round(score, 3)) for each, score in self.candidates]
 
 
+_BINDS = tuple(Verdict)  # what binds most comes first
+
 Kin = Callable[[Clause], tuple[Clause, ...]]
 
 
@@ -61,8 +63,8 @@ class Matcher:
         answers = [self._answer(part, where, refuted, told) for part in parts(text)]
         if len(answers) == 1 and (found := self._by_pieces(answers[0], where, refuted, told)):
             answers = found
-        order = list(Verdict)
-        answers.sort(key=lambda each: (order.index(each.verdict), -each.score))
+        if len(answers) > 1:
+            answers.sort(key=lambda each: (_BINDS.index(each.verdict), -each.score))
         return tuple(answers)
 
     def _by_pieces(

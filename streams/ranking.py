@@ -16,8 +16,12 @@ from streams.lexicon import Folded, lexicon, terms
 K1, B = 1.4, 0.5
 TITLE, KEYWORD, SENTENCE, LENT = 2.0, 2.0, 1.0, 0.5
 PLACE = 0.35  # a word of the place tells less than one of the sentence
+LIKE = ("bag", "near", "second", "against", "keys")
+ALIKE = 1 - 1e-9  # a sentence as near as the nearest says the same, it is no second one
+HALF_MET = 1.5  # weight of keywords that counts a half
 Terms = Mapping[str, float]
 Floats = NDArray[np.float64]
+Columns = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -36,17 +40,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Per clause of the index: `bag`, `near` and `against` in 0..1, `keys` the weight of its telling keywords met.
+    """`rows` of LIKE per clause: `bag`, `near`, `second` (nearest) and `against` in 0..1, `keys` of its keywords.
 
     `general` is the likeness to the nearest ordinary hazard, 0..1; `known` the share of the sentence's weight that the
     index has words for; `size` the weight of the sentence's words.
     """
 
-    bag: Floats
-    near: Floats
-    second: Floats
-    against: Floats
-    keys: Floats
+    rows: Floats  # one row each of LIKE, one column per clause
     weights: Terms  # of the sentence's own words
     general: float
     known: float
@@ -123,14 +123,12 @@ class Index:
         self._starts = np.cumsum(self._sizes) - self._sizes
         sizes_against = np.array([len(entry.against) for entry in entries], np.intp)
         self._starts_against = np.cumsum(sizes_against) - sizes_against
-        self._postings = {
-            term: (
-                self._weights[term],
-                np.array([c for c, _ in each], np.intp),
-                np.array([v for _, v in each], np.float64),
-            )
-            for term, each in columns.items()
-        }
+        self._postings: dict[str, tuple[float, Columns, Floats]] = {}
+        for term, each in columns.items():
+            at = np.array([c for c, _ in each], np.intp)
+            values = np.array([v for _, v in each], np.float64)
+            self._postings[term] = (self._weights[term], at, values * (self._weights[term] * usual(term)))
+        self._placed: dict[str, Floats] = {}
         self._keywords: dict[str, list[tuple[str, int, float]]] = {}
         self._index_keywords(entries)
 
@@ -153,52 +151,69 @@ class Index:
         """How like every clause is to `sentence`, said of `place`."""
         asked = terms(sentence)
         own: dict[str, float] = {}
-        found: list[tuple[NDArray[np.intp], Floats]] = []
-        weights: list[float] = []
+        columns: list[Columns] = []
+        values: list[Floats] = []
         reach = known = squares = 0.0
+        get = self._postings.get
         for term, times in asked.items():
-            posting = self._postings.get(term)
-            weight = own[term] = (self._unseen if posting is None else posting[0]) * times
+            posting = get(term)
+            if posting is None:
+                weight = own[term] = self._unseen * times
+            else:
+                weight = own[term] = posting[0] * times
+                known += weight
+                columns.append(posting[1])
+                often = times / usual(term)
+                values.append(posting[2] if often == 1.0 else posting[2] * often)
             reach += weight
             squares += weight * weight
-            if posting is not None:
-                known += weight
-                weights.append(weight)
-                found.append(posting[1:])
         if not known:
-            nothing = np.zeros(self._count)
-            return Likeness(nothing, nothing, nothing, nothing, nothing, own, 0.0, 0.0, reach or 1.0)
+            return Likeness(np.zeros((len(LIKE), self._count)), own, 0.0, 0.0, reach or 1.0)
         if place is not None:
             for term, times in terms(place).items():
-                posting = self._postings.get(term)
+                posting = get(term)
                 if posting is not None and term not in asked:
-                    weights.append(posting[0] * times * PLACE)
-                    found.append(posting[1:])
-        whole = math.sqrt(squares)
-        columns = np.concatenate([columns for columns, _ in found])
-        values = np.concatenate([values for _, values in found])
-        values *= np.repeat(np.array(weights), [len(columns) for columns, _ in found])
-        sums = np.bincount(columns, values, self._columns)
-        bag = sums[: self._count] / reach
-        cosines = sums / whole
-        sentences = cosines[self._count : self._against]
-        near = np.maximum.reduceat(sentences, self._starts)
-        rest = np.where(sentences == np.repeat(near, self._sizes), 0.0, sentences)
-        second = np.maximum.reduceat(rest, self._starts)
-        against = np.maximum.reduceat(cosines[self._against : self._ordinary], self._starts_against)
-        ordinary = cosines[self._ordinary :]
-        return Likeness(
-            bag, near, second, against, self._keys(sentence.text), own, float(ordinary.max()) if len(ordinary) else 0.0,
-            known / reach, reach,
-        )  # fmt: skip
+                    columns.append(posting[1])
+                    values.append(self._at_place(term, posting[2], times / usual(term)))
+        sums = np.bincount(np.concatenate(columns), np.concatenate(values), self._columns)
+        rows = np.empty((len(LIKE), self._count))
+        bag, near, second, against, keys = rows
+        np.divide(sums[: self._count], reach, out=bag)
+        sentences = sums[self._count : self._against]
+        np.maximum.reduceat(sentences, self._starts, out=near)
+        sentences[sentences >= np.repeat(near * ALIKE, self._sizes)] = 0.0
+        np.maximum.reduceat(sentences, self._starts, out=second)
+        np.maximum.reduceat(sums[self._against : self._ordinary], self._starts_against, out=against)
+        rows[1:4] /= math.sqrt(squares)
+        self._count_keys(sentence.text, keys)
+        ordinary = sums[self._ordinary :]
+        general = float(ordinary.max()) / math.sqrt(squares) if len(ordinary) else 0.0
+        return Likeness(rows, own, general, known / reach, reach)
 
-    def _keys(self, text: str) -> Floats:
-        met = np.zeros(self._count)
+    def _at_place(self, term: str, values: Floats, often: float) -> Floats:
+        if often != 1.0:
+            return values * (PLACE * often)
+        held = self._placed.get(term)
+        if held is None:
+            held = self._placed[term] = values * PLACE
+        return held
+
+    def _count_keys(self, text: str, keys: Floats) -> None:
+        """The weight of every clause's keywords that `text` says, as met / (met + HALF_MET), into `keys`."""
+        met: dict[int, float] = {}
+        get = self._keywords.get
         for start in range(len(text) - 1):
-            for word, number, weight in self._keywords.get(text[start : start + 2], ()):
-                if text.startswith(word, start):
-                    met[number] += weight
-        return met
+            for word, number, weight in get(text[start : start + 2], ()):
+                if len(word) == 2 or text.startswith(word, start):
+                    met[number] = met.get(number, 0.0) + weight
+        keys.fill(0.0)
+        for number, weight in met.items():
+            keys[number] = weight / (weight + HALF_MET)
+
+
+def usual(term: str) -> float:
+    """How much a term counts that a sentence says once: a pair of characters counts half."""
+    return 0.5 if term[0] == "_" else 1.0
 
 
 def words_alike(sentence: Folded, entry: Entry) -> list[str]:
