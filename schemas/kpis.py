@@ -10,6 +10,14 @@ from schemas.model import Message
 from schemas.times import DueInstant, Instant
 
 
+class KpiLimit(Message):
+    """What a figure ought not to exceed: `value`, or a name of the row's `detail`."""
+
+    name: str
+    most: float
+    source: str
+
+
 class Kpi(Message):
     """One entry of the dictionary: what is measured, in words, its unit, target and source."""
 
@@ -20,6 +28,12 @@ class Kpi(Message):
     formula: str
     target: str = ""
     source: str = ""
+    limits: tuple[KpiLimit, ...] = ()
+
+    def over(self, value: float | None, detail: dict[str, Any]) -> list[str]:
+        """The names of the limits that a row exceeds."""
+        found = {"value": value, **detail}
+        return [limit.name for limit in self.limits if (found.get(limit.name) or 0) > limit.most]
 
 
 class KpiRow(Message):

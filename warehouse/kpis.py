@@ -31,9 +31,9 @@ GROUPS = (
 )  # fmt: skip
 
 
-# What a KPI is counted over: events of hazards, the lists of the published catalogue, the plan's own tables, or what
-# sites sent.
-KINDS = {"hazards": SQL / "kpis", **{kind: SQL / "kpis" / kind for kind in ("lists", "programme", "quality")}}
+# What a KPI is counted over: events of hazards, the lists of the published catalogue, the plan's own tables, what sites
+# sent, or events of alarms.
+KINDS = {"hazards": SQL / "kpis", **{kind: SQL / "kpis" / kind for kind in ("lists", "programme", "quality", "alarms")}}
 LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
 PROGRAMME_GROUPS = (
     "region", "city", "province", "industry", "enterprise_id", "department_id", "action", "subject_id",
@@ -217,7 +217,23 @@ class QualityAt(_FactsAt):
         self._con.execute(f"CREATE OR REPLACE TEMP TABLE quality_at AS {sql}", {"as_of": instants["as_of"]})
 
 
-_FACTS: dict[str, type[_FactsAt]] = {facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt, QualityAt)}
+class AlarmsAt(_FactsAt):
+    """Episodes and chatter of alarms. `con` must have `alarm_events`, `hazard_events` and `sites`."""
+
+    kind, table, member, groups = "alarms", "alarm_facts", "site_id", LIST_GROUPS
+    newest = (
+        "SELECT epoch_us(max(recorded_at)) FROM alarm_events "
+        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
+    )
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE alarms_at AS {sql}", instants)
+
+
+_FACTS: dict[str, type[_FactsAt]] = {
+    facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt, QualityAt, AlarmsAt)
+}
 
 
 def facts_at(con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, kind: str) -> _FactsAt:
@@ -270,7 +286,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-_LISTS = frozenset({"hazards", "late", "lists", "units", "without", "causes"})
+_LISTS = frozenset({
+    "hazards", "late", "lists", "units", "without", "causes", "flood_list", "top10", "chattering_list", "stale_list",
+})  # fmt: skip
 
 
 def compute(
