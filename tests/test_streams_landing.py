@@ -127,13 +127,14 @@ def check(lake: Path, feed: Feed) -> None:
 
 @pytest.mark.proof
 @pytest.mark.timeout(3600 if LONG else 240)
+@pytest.mark.parametrize("broker", [pytest.param("embedded", marks=pytest.mark.embedded)], indirect=True)
 def test_killed_at_random_moments_it_lands_every_row_once(broker, tmp_path):
     lake, feed, dice = Settings().lake, Feed(broker.servers), random.Random(7)
     feed.json("registry.rules", "r", b'{"limit": 1}')
     feed.json("registry.rules", "r", None)
     feed.json("commands", "site 1", b"noise")
     with workers(tmp_path) as start:
-        for _ in range(30 if LONG else 3):
+        for _ in range(30 if LONG else 2):
             worker = start()
             until = time.monotonic() + dice.uniform(3, 6)
             while time.monotonic() < until:
