@@ -205,3 +205,29 @@ def test_the_real_series_with_the_definitions_of_the_mine(run, real_series, upli
     assert done.exit_code == 0
     assert sum(event.kind == "alarm_raised" for event in events) == 146
     assert {event.site_id for event in events} == {"140402000123"}
+
+
+STRICTER = "sensor_id,direction,limit\nT1,high,0.9\n"
+
+
+def test_a_change_of_rules_is_told_before_and_after(run, tmp_path):
+    before = write(tmp_path / "before.csv", RULES)
+    done, events = run(csv([*ROWS, (300, 0.95), (330, 0.2)]), "--json", "--before", before, rules=STRICTER)
+    change = json.loads(done.stderr.splitlines()[-1])["change"]
+    assert (change["before"]["alarms"], change["after"]["alarms"]) == (1, 2)
+    assert change["sensors"] == [
+        {"sensor_id": "T1", "side": "high", "before": 1, "after": 2, "before_s": 150.0, "after_s": 180.0}
+    ]
+    assert len([event for event in events if event.kind == "alarm_raised"]) == 2  # stdout has the new rules' events
+
+
+def test_without_rules_to_compare_with_nothing_is_compared(run):
+    done, _ = run(csv(ROWS), "--json", rules=RULES)
+    assert "change" not in json.loads(done.stderr.splitlines()[-1])
+
+
+def test_rules_are_compared_with_those_of_the_registry(run):
+    it = sensor(alarm_high=1.0).encode().decode()
+    done, _ = run(csv(ROWS), rules=STRICTER, registry=it)
+    assert done.exit_code == 0
+    assert "T1 high" in done.stderr
