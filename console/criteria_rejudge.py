@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-import pyarrow as pa
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,16 +16,16 @@ from console.criteria import FAILED, WRONG_USE, Json, written
 from console.criteria_versions import resolve
 from console.do import ask
 from console.ingest import connected
+from console.landed_frames import LandedFrames
 from schemas.criteria import FOLDER, Catalogue, load_catalogue
 from schemas.events import Actor
-from schemas.frames import FRAME_SCHEMA, FrameHeader
 from schemas.hazards import Finding, HazardStateRecord
 from schemas.ids import make_id
 from schemas.registry import Place, Sensor, Site
 from schemas.settings import Settings
+from schemas.tables import TABLES
 from schemas.terms import Role, Verdict
 from schemas.times import bare_date, day_end, day_start
-from streams.decode import Frame, Record
 from streams.publishing import read_published
 from streams.rejudge import Changed, SiteEvidence, as_if_in_force, changes
 
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
 _out = Console(highlight=False)
 _err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 _FINAL = (Verdict.MAJOR, Verdict.GENERAL, Verdict.NONE)
-_READINGS = """
-SELECT log_id, "partition", "offset", "row", frame_id, sensor_id, occurred_at, value, quality
-FROM readings WHERE site_id = ? AND occurred_at >= ? AND occurred_at < ? ORDER BY kafka_at, "partition", "offset", "row"
-"""
 
 
 def rejudge(
@@ -132,41 +127,23 @@ def _sites(
         name = site.site_id
         yield SiteEvidence(
             site, places[name], sensors[name], tuple(_findings(lake, name, first, beyond)),
-            tuple(_frames(lake, name, first, beyond)),
+            LandedFrames(lake, name, sensors[name], first, beyond),
         ), hazards[name]  # fmt: skip
 
 
 def _findings(
     lake: "duckdb.DuckDBPyConnection", site_id: str, first: dt.datetime, beyond: dt.datetime
 ) -> Iterator[Finding]:
-    names = [name for name in Finding.model_fields if name not in ("deadline", "status")]
-    asked = f"SELECT {', '.join(names)} FROM inspection_findings WHERE site_id = ? AND found_at >= ? AND found_at < ?"  # noqa: S608
-    for row in lake.execute(f"{asked} ORDER BY found_at, finding_id", [site_id, first, beyond]).fetchall():
+    # a field that has no column of its own landed in `extra`
+    names = [name for name in TABLES["inspection_findings"].names if name in Finding.model_fields]
+    names = [name for name in names if name not in ("deadline", "status")]
+    asked = f"""SELECT extra, {", ".join(names)} FROM inspection_findings
+        WHERE site_id = ? AND found_at >= ? AND found_at < ? ORDER BY found_at, finding_id"""  # noqa: S608
+    for extra, *row in lake.execute(asked, [site_id, first, beyond]).fetchall():
         said = {name: value for name, value in zip(names, row, strict=True) if value is not None}
         if isinstance(said.get("facts"), str):
             said["facts"] = orjson.loads(said["facts"])
-        yield Finding.parse(said)
-
-
-def _frames(
-    lake: "duckdb.DuckDBPyConnection", site_id: str, first: dt.datetime, beyond: dt.datetime
-) -> Iterator[Frame]:
-    """The landed readings as the frames they came in, in the order of the log."""
-    table: pa.Table = lake.execute(_READINGS, [site_id, first, beyond]).to_arrow_table()
-    keys = table.select(["log_id", "partition", "offset"]).to_pylist()
-    starts = [n for n, key in enumerate(keys) if n == 0 or key != keys[n - 1]]
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
-        part = table.slice(start, end - start).combine_chunks()
-        columns = [
-            part["sensor_id"].combine_chunks().dictionary_encode(),
-            part["occurred_at"].cast(pa.timestamp("us", tz="UTC")).combine_chunks(),
-            part["value"].combine_chunks(), part["quality"].combine_chunks(),
-        ]  # fmt: skip
-        columns = [column.cast(field.type) for column, field in zip(columns, FRAME_SCHEMA, strict=True)]
-        place = keys[start]
-        record = Record(place["log_id"], "telemetry.frames", place["partition"], place["offset"], None, None)
-        header = FrameHeader(site_id, part["frame_id"][0].as_py(), "lake", 0)
-        yield Frame(record, header, pa.record_batch(columns, schema=FRAME_SCHEMA), part["row"].to_numpy())
+        yield Finding.parse((orjson.loads(extra) if extra else {}) | said)
 
 
 def _row(change: Changed, new: Catalogue) -> dict[str, Any]:

@@ -18,13 +18,13 @@ _EVER = dt.date(1949, 10, 1)
 
 @dataclass
 class SiteEvidence:
-    """What landed of one site. `frames` in the order they were processed; None while they are not asked for."""
+    """What landed of one site. `frames` in the order they were processed; they are gone through once per catalogue."""
 
     site: Site
     places: Mapping[str, Place]
     sensors: Mapping[str, Sensor]
     findings: tuple[Finding, ...] = ()
-    frames: tuple[Frame, ...] = ()
+    frames: Iterable[Frame] = ()
 
 
 @dataclass(frozen=True)
