@@ -9,6 +9,7 @@ from schemas.deadlines import RegionRules, RuleBook, load_rules
 from schemas.hazards import DeadlineTold, HazardRegistered, HazardStateRecord
 from schemas.registry import CalendarDay, Control, Place, Site
 from schemas.times import shanghai_day
+from schemas.vocabulary import vocabulary
 from schemas.workdays import Calendar, load_holidays
 from streams.deadlines import Timer, timers
 from streams.duties import Duties
@@ -30,7 +31,8 @@ class Surroundings:
         self.calendar = Calendar(load_holidays(), self.days)
 
     def rules_for(self, hazard: HazardRegistered) -> RegionRules:
-        return self.rules.of(hazard.region, hazard.industry)
+        known = sorted(vocabulary().industry_ids(hazard.industry))
+        return self.rules.of(hazard.region, known[0] if known else hazard.industry)
 
     def controls_of(self, site_id: str) -> Mapping[str, Control]:
         return self.controls.get(site_id, {})

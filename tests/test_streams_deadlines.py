@@ -182,6 +182,12 @@ def test_a_resume_request_of_a_coal_mine_in_shanxi_has_sixty_days() -> None:
     assert Deadline.RESUME_REVIEW not in {t.deadline for t in around.timers_of(bench.latest)}
 
 
+def test_an_industry_may_be_named_in_words() -> None:
+    registered = watched().latest.registered
+    named = Surroundings().rules_for(registered.model_copy(update={"industry": "煤矿"}))
+    assert named is Surroundings().rules_for(registered) and "SX" in named.deadlines[Deadline.RESUME_REVIEW].id
+
+
 def test_a_rebound_is_to_be_supervised_and_the_order_ends_that_timer() -> None:
     bench = watched()
     old = bench.latest

@@ -1,6 +1,7 @@
 """Art. 113 counted: 3 penalties in 180 days or 4 in a year, per enterprise over its sites; a warning one before."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -8,12 +9,16 @@ import pyarrow as pa
 import pytest
 
 import warehouse
-from pipelines.penalties import penalties_of
+from pipelines.penalties import count_penalties, penalties_of
 from schemas.deadlines import load_rules
 from schemas.events import Event
 from schemas.penalties import PenaltyWindow
+from schemas.settings import Settings
 from schemas.tables import TABLES
+from schemas.topics import partition_of
+from streams.broker import Broker
 from streams.penalties import Penalty, windows
+from streams.reader import read_to_end
 from tests.hazard_bench import DAY, LI, T0, WANG, Bench, found
 from warehouse.lake import LakeTable
 
@@ -96,3 +101,25 @@ def test_only_penalties_on_a_hazard_while_it_is_major_are_read_from_the_lake(tmp
     with warehouse.connect(tmp_path) as lake:
         (only,) = penalties_of(lake)
     assert (only.occurred_at, only.enterprise_id, only.region) == (T0 + 3 * DAY, "E-1", "140402")
+
+
+@pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+def test_the_flow_sends_each_warning_once_it_has_landed(broker: Broker, tmp_path: Path) -> None:
+    bench = Bench()
+    bench.sees(found("f", T0))
+    bench.does(LI, "judge", {"verdict": "major"})
+    punished(bench, T0 + 3 * DAY)
+    punished(bench, T0 + 4 * DAY)
+    settings = Settings()
+    land(settings.data, bench.events)
+    assert count_penalties(settings) == {"penalties": 2, "neared": 1, "reached": 0}
+    (sent,) = read_to_end(broker.servers, ["programme.events"])
+    event = Event.parse(sent.value or b"")
+    assert (event.kind, event.subject_id, sent.partition) == ("penalty_window_neared", "E-1", partition_of("E-1"))
+    row = {
+        "log_id": "log", "topic": "programme.events", "partition": 0, "offset": 0, "kafka_at": T0,
+        "event_id": event.event_id, "kind": event.kind, "occurred_at": T0, "recorded_at": T0,
+    }  # fmt: skip
+    table = LakeTable.open(settings.data / "lake", "programme_events")
+    table.append(pa.Table.from_pylist([row], TABLES["programme_events"]), {}, {})
+    assert count_penalties(settings)["neared"] == 0

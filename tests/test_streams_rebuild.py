@@ -1,10 +1,18 @@
 """Hazards rebuilt from their events are those that the worker held. No word about speed."""
 
+import pytest
+
 from benchmarks.rebuild_hazards import IN_FLIGHT, NOW, OPEN_SHARE, log_of
+from schemas.settings import Settings
+from schemas.steps import Step
 from schemas.times import to_us
+from schemas.topics import partition_of
+from streams.broker import Broker
+from streams.connect import producer
 from streams.hazard_store import HazardStore, Stub
 from streams.rebuild import HazardRebuild, rebuild
-from tests.hazard_bench import LI, POWER, T0, WANG, closed, judged, sensed, span
+from streams.worker import Worker
+from tests.hazard_bench import CATALOGUE, LI, POWER, SITE, T0, WANG, closed, judged, sensed, span
 
 LATER = to_us(T0)
 
@@ -47,3 +55,26 @@ def test_the_benchmarks_log_gives_the_hazards_it_tells_of() -> None:
     counts = store.counts()
     assert counts["whole"] == hazards // OPEN_SHARE and sum(counts.values()) == hazards
     assert counts["stubs"] > 0 and counts["archived"] > counts["stubs"]
+
+
+@pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+def test_a_worker_whose_states_were_lost_has_its_hazards_from_their_events(broker: Broker) -> None:
+    bench, number = judged(), partition_of(SITE.site_id)
+    sender = producer(broker.servers, linger_ms=0)
+
+    def send(topic: str, value: bytes) -> None:
+        sender.send(topic, key=b"k", value=value, partition=number).get(20)
+
+    for event in bench.events:
+        send("hazard.events", event.encode())
+    worker = Worker(Settings(), CATALOGUE)
+    try:
+        assert worker.load([number])[number].stored_hazards == {}  # no step was ever done: nothing was lost
+        send("processing.steps", Step(step=3, partition=number, now=bench.now).encode())
+        assert worker.load([number])[number].stored_hazards == {SITE.site_id: {bench.latest.hazard_id: bench.latest}}
+        later = bench.latest.model_copy(update={"version": 9, "step": 3})
+        send("hazard.states", later.encode())
+        assert worker.load([number])[number].stored_hazards[SITE.site_id][later.hazard_id] == later
+    finally:
+        worker.tail.stop()
+        sender.close(timeout=5)
