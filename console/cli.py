@@ -6,6 +6,7 @@ from console import (
     backup,
     criteria,
     criteria_check,
+    criteria_diff,
     criteria_rejudge,
     criteria_versions,
     dead,
@@ -39,6 +40,7 @@ app.command("do")(do.do)
 app.command("replay")(replay.replay)
 criteria.app.command("check")(criteria_check.check)
 criteria.app.command("rules")(criteria_check.rules)
+criteria.app.command("diff")(criteria_diff.diff)
 criteria.app.command("publish")(criteria_versions.publish)
 criteria.app.command("published")(criteria_versions.list_published)
 criteria.app.command("withdraw")(criteria_versions.take_back)

@@ -1,7 +1,6 @@
-"""`qingling criteria`: list, show, diff and match against the catalogue."""
+"""`qingling criteria`: list, show and match against the catalogue."""
 
 import gc
-import re
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from console.criteria_match import judged
 from schemas.criteria import FOLDER, Catalogue, CatalogueError, Clause, load_catalogue
+from schemas.spelling import spelled
 from schemas.terms import Verdict
 from streams.judgement import verdict_of
 
@@ -118,6 +118,7 @@ def show(criterion_id: str, as_json: Json = False, folder: Folder = FOLDER) -> N
         "root": catalogue.root_of(clause.id),
         "superseded_by": [c.id for c in catalogue.successors(clause.id)],
         "catalogue_version": catalogue.version,
+        "rule_in_words": spelled(clause.condition) if clause.condition else None,
         **summary(clause, catalogue),
         "cases": [case.model_dump(mode="json", exclude_none=True) for case in clause.cases],
     }
@@ -142,65 +143,6 @@ def _list(value: Any) -> list[Any]:
 
 def _line(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-@app.command()
-def diff(old: str, new: str, as_json: Json = False, folder: Folder = FOLDER) -> None:
-    """What changed from one document to the next, or between two catalogues (folder, published version, built-in)."""
-    catalogue = loaded(folder)
-    if not {old, new} & set(catalogue.documents) and all(map(_names_a_catalogue, (old, new))):
-        _diff_catalogues(old, new, as_json)
-        return
-    for name in (old, new):
-        if name not in catalogue.documents:
-            _err.print(f"no document {name}; there are {', '.join(catalogue.documents)}")
-            raise typer.Exit(WRONG_USE)
-    rows = list(_changes(catalogue, old, new))
-    if as_json:
-        written(rows)
-        return
-    table = Table(title=f"{old} → {new}")
-    for heading in ("变化 change", "原条款 old", "新条款 new", "名称 title"):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(row["change"], " ".join(row["old"]), row["new"] or "", row["title_zh"])
-    _out.print(table)
-
-
-def _names_a_catalogue(name: str) -> bool:
-    return name == "built-in" or Path(name).is_dir() or re.fullmatch("[0-9a-f]{6,12}", name) is not None
-
-
-def _diff_catalogues(old: str, new: str, as_json: bool) -> None:
-    from console.criteria_versions import changes_between, resolve
-
-    rows = list(changes_between(resolve(old), resolve(new)))
-    if as_json:
-        written(rows)
-        return
-    table = Table(title=f"{old} → {new}: {len(rows)}")
-    for heading in ("变化 change", "编号 id", "字段 fields", "名称 title"):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(f"{row['change']} {row['what']}", row["id"], " ".join(row["fields"]), row["title_zh"])
-    _out.print(table)
-
-
-def _changes(catalogue: Catalogue, old: str, new: str) -> list[dict[str, Any]]:
-    before = {c.id for c in catalogue.clauses.values() if c.document_id == old}
-    after = [c for c in catalogue.clauses.values() if c.document_id == new]
-    rows: list[dict[str, Any]] = []
-    for clause in after:
-        olds = [o for o in clause.supersedes if o in before]
-        shared = any(len([s for s in catalogue.successors(o) if s.document_id == new]) > 1 for o in olds)
-        change = "new" if not olds else "merged" if len(olds) > 1 else "split" if shared else "carried over"
-        rows.append({"change": change, "old": olds, "new": clause.id, "title_zh": clause.title_zh,
-                     "title_en": clause.title_en, "root": catalogue.root_of(clause.id)})  # fmt: skip
-    taken = {o for row in rows for o in row["old"]}
-    dropped = [catalogue.clauses[i] for i in catalogue.clauses if i in before and i not in taken]
-    rows += [{"change": "dropped", "old": [c.id], "new": None, "title_zh": c.title_zh, "title_en": c.title_en,
-              "root": catalogue.root_of(c.id)} for c in dropped]  # fmt: skip
-    return rows
 
 
 @app.command()

@@ -146,6 +146,17 @@ def test_diff_says_what_became_of_every_clause() -> None:
     assert {r["new"] for r in rows} - {None} == {c.id for c in CATALOGUE.clauses.values() if c.document_id == "MEM21"}
 
 
+def test_diff_says_what_a_clause_says_differently() -> None:
+    by_new = {row["new"]: row for row in run("diff", "MEM4", "MEM21")[1]}
+    output = by_new["COAL21-4-1"]
+    assert {"conditions", "rule"} <= set(output["differs"]) and "cases" not in output["differs"]
+    assert output["old_rules"] == ["year_output_t ≥ 1.1 × annual_capacity_t"]
+    assert output["new_rule"] == (
+        "year_output_t > 1.1 × annual_capacity_t or (quarter_output_t > 0.3 × annual_capacity_t and underground_mine)"
+    )
+    assert by_new["COAL21-15-2"]["differs"] == []  # a new clause differs from nothing
+
+
 def test_diff_of_an_unknown_document_is_wrong_use() -> None:
     assert run("diff", "MEM4", "MEM99")[0] == 2
 
