@@ -228,6 +228,6 @@ def test_without_rules_to_compare_with_nothing_is_compared(run):
 
 def test_rules_are_compared_with_those_of_the_registry(run):
     it = sensor(alarm_high=1.0).encode().decode()
-    done, _ = run(csv(ROWS), rules=STRICTER, registry=it)
+    done, _ = run(csv([*ROWS, (300, 0.95), (330, 0.2)]), rules=STRICTER, registry=it)
     assert done.exit_code == 0
     assert "T1 high" in done.stderr
