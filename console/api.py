@@ -87,6 +87,14 @@ async def alarms(request: Request) -> Response:
     return Json({"alarms": rows, "matching": matching, "pulse": live.pulse()})
 
 
+async def signals(request: Request) -> Response:
+    """Sensors that cannot be seen, and those of which something is suspected."""
+    live = office_of(request).live
+    with live.reading():
+        rows = live.rows.signals(limit=_limit(request))
+    return Json({"signals": rows, "pulse": live.pulse()})
+
+
 async def hazards(request: Request) -> Response:
     """Hazards as they stand now; `?only=` one of console.standing.ONLY, `?open=false` for the settled ones too."""
     live = office_of(request).live
@@ -231,13 +239,18 @@ def _answered(answer: CommandResult) -> Json:
 
 def _site_of(office: Office, what: str, target: str) -> str | None:
     with office.live.reading() as picture:
-        held = picture.alarms.get(target) if what == "alarm" else picture.hazards.get(target)
+        held = (
+            picture.alarms.get(target) or picture.signals.get(target)
+            if what == "alarm"
+            else picture.hazards.get(target)
+        )
         return held.site_id if held else None
 
 
 ROUTES = [
     Route("/api/board", board),
     Route("/api/alarms", alarms),
+    Route("/api/signals", signals),
     Route("/api/hazards", hazards),
     Route("/api/hazards/{hazard_id}", hazard),
     Route("/api/kpis", kpis),

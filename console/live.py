@@ -121,6 +121,14 @@ class Live:
     def _changes(self, dirty: list[tuple[str, str]]) -> dict[str, Any]:
         picture, rows = self.picture, self.rows
         alarms, gone, hazards = [], [], []
+        unseen = {picture.signals[subject].sensor_id for what, subject in dirty if subject in picture.signals}
+        seen_again = any(what == "signal" and subject not in picture.signals for what, subject in dirty)
+        told = {subject for what, subject in dirty if what == "alarm"}
+        if unseen or seen_again:  # what a sensor shows counts for each of its alarms
+            alarms += [
+                rows.alarm(state) for state in picture.alarms.values()
+                if state.alarm_id not in told and (seen_again or None in unseen or state.sensor_id in unseen)
+            ]  # fmt: skip
         for what, subject in dirty:
             if what == "alarm":
                 state = picture.alarms.get(subject)

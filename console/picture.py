@@ -12,11 +12,12 @@ from schemas.alarms import AlarmState
 from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.events import Event
 from schemas.hazards import HazardStateRecord
+from schemas.ids import alarm_id
 from schemas.kpis import KpiRow
 from schemas.model import Message, Refused
 from schemas.registry import Place, Sensor, Site
 from schemas.steps import Step
-from schemas.terms import ProcessState
+from schemas.terms import ProcessState, SignalCondition
 from schemas.times import from_us
 from schemas.topics import topics
 from schemas.workers import Heartbeat
@@ -49,6 +50,16 @@ def built_in() -> Catalogue:
 def is_shown(state: AlarmState) -> bool:
     """Whether the alarm belongs on the board: not normal, or kept from the operator by an override."""
     return state.process_state is not ProcessState.NORMAL or bool(state.overrides)
+
+
+def is_signal(state: AlarmState) -> bool:
+    """Whether the record tells of a sensor's signal: never an alarm, never normal."""
+    return state.rule_id == "signal"
+
+
+def is_unseen(state: AlarmState) -> bool:
+    """Whether a signal record has something to tell: the sensor cannot be seen, or something is suspected of it."""
+    return state.signal is not SignalCondition.GOOD or bool(state.suspicions)
 
 
 @dataclass
@@ -86,6 +97,7 @@ class Picture:
     """Not thread-safe: whoever writes and reads from two threads holds one lock around both (live.Live)."""
 
     alarms: dict[str, AlarmState] = field(default_factory=dict)
+    signals: dict[str, AlarmState] = field(default_factory=dict)  # sensors that cannot be seen or are suspected
     hazards: dict[str, HazardStateRecord] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
@@ -122,7 +134,8 @@ class Picture:
                     self._heard(from_us(timestamp_us))
                 return None
             case AlarmState():
-                return ("alarm", message.alarm_id) if self._take_alarm(message) else None
+                what = "signal" if is_signal(message) else "alarm"
+                return (what, message.alarm_id) if self._take_alarm(message) else None
             case HazardStateRecord():
                 return ("hazard", message.hazard_id) if self._take_hazard(message) else None
             case Event():
@@ -157,11 +170,17 @@ class Picture:
     def _take_alarm(self, state: AlarmState) -> bool:
         if not self._newer(state.alarm_id, state.step, state.version):
             return False
-        if is_shown(state):
-            self.alarms[state.alarm_id] = state
+        held, shown = (self.signals, is_unseen(state)) if is_signal(state) else (self.alarms, is_shown(state))
+        if shown:
+            held[state.alarm_id] = state
         else:
-            self.alarms.pop(state.alarm_id, None)
+            held.pop(state.alarm_id, None)
         return True
+
+    def signal_of(self, site_id: str, sensor_id: str | None) -> AlarmState | None:
+        """What is to be told of a sensor's signal, or of its whole site's; None: it can be seen."""
+        own = self.signals.get(alarm_id(site_id, sensor_id or "", "signal"))
+        return own or self.signals.get(alarm_id(site_id, "", "signal"))
 
     def _take_hazard(self, state: HazardStateRecord) -> bool:
         if not self._newer(state.hazard_id, state.step, state.version):

@@ -36,13 +36,21 @@ class Rows:
         row = state.model_dump(mode="json", exclude={"step"})
         row |= self._site(state.site_id)
         row |= {
-            "id": state.alarm_id, "state": state.process_state.value, "rule": rule, "side": side,
+            "id": state.alarm_id, "state": state.process_state.value, "shown": state.shown, "rule": rule, "side": side,
             "sensor": sensor.name, "signal": sensor.signal, "quantity": sensor.quantity,
             "location": sensor.location, "resolution": sensor.resolution, "unit": state.unit or sensor.unit,
             "place_id": sensor.place_id, "place": place.name if place else state.area_code or "",
             "place_kind": place.kind if place else "",
         }  # fmt: skip
-        return row
+        unseen = None if state.rule_id == "signal" else self._picture.signal_of(state.site_id, state.sensor_id)
+        return (
+            row if unseen is None else row | {"signal": unseen.signal.value, "signal_since": _text(unseen.signal_since)}
+        )
+
+    def signals(self, *, limit: int = 500) -> list[dict[str, Any]]:
+        """Sensors and sites that cannot be seen or of which something is suspected, the latest first."""
+        shown = sorted(self._picture.signals.values(), key=lambda state: state.changed_at, reverse=True)
+        return [self.alarm(state) for state in shown[:limit]]
 
     def hazard(self, state: HazardStateRecord) -> dict[str, Any]:
         clause = self._picture.catalogue(state.catalogue_version).get(state.criterion_id or "")
@@ -123,6 +131,8 @@ class Rows:
             "alarms": len(alarms),
             "by_priority": {priority: dict(states) for priority, states in sorted(by_priority.items())},
             "overrides": dict(overrides),
+            "signals": dict(Counter(state.signal.value for state in self._picture.signals.values())),
+            "suspicions": sum(bool(state.suspicions) for state in self._picture.signals.values()),
             "hazards": len(opened),
             "hazard_states": dict(Counter(hazard.state.value for hazard in opened)),
             "major": sum(hazard.verdict is Verdict.MAJOR for hazard in opened),

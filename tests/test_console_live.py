@@ -8,10 +8,11 @@ from console.rows import Rows
 from schemas.alarms import AlarmState
 from schemas.events import SYSTEM, Event
 from schemas.hazards import HazardRegistered, HazardStateRecord
+from schemas.ids import alarm_id
 from schemas.kpis import KpiRow
 from schemas.registry import Place, Sensor, Site
 from schemas.steps import Step
-from schemas.terms import HazardState, Override, ProcessState
+from schemas.terms import HazardState, Override, ProcessState, SignalCondition
 from schemas.times import to_us
 from tests.board_server import until
 from tests.small_mine import ALARM, CH4, PLACE, SITE, START, SmallMine
@@ -213,3 +214,21 @@ def test_a_fresh_board_knows_states_registry_and_what_just_happened(broker):
     finally:
         live.tail.stop()
         live._recent.join(10)
+
+
+def test_a_sensor_that_cannot_be_seen_is_no_alarm_and_marks_its_alarms() -> None:
+    picture = Picture()
+    put(picture, "alarm.states", alarm(ProcessState.UNACKNOWLEDGED))
+    rows = Rows(picture)
+    (row,), _ = rows.alarms()
+    assert row["signal"] == "good"
+    key = alarm_id(row["site_id"], row["sensor_id"], "signal")
+    seen = alarm(ProcessState.NORMAL, version=1, step=99)
+    lost = seen.model_copy(update={"alarm_id": key, "rule_id": "signal", "signal": "lost", "signal_since": START})
+    put(picture, "alarm.states", lost)
+    (row,), matching = rows.alarms()
+    assert (row["signal"], matching) == ("lost", 1)
+    assert (rows.counts()["alarms"], rows.counts()["signals"]) == (1, {"lost": 1})
+    assert [each["sensor_id"] for each in rows.signals()] == [row["sensor_id"]]
+    put(picture, "alarm.states", lost.model_copy(update={"signal": SignalCondition.GOOD, "version": 9, "step": 100}))
+    assert (rows.signals(), rows.counts()["signals"]) == ([], {})

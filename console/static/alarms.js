@@ -134,16 +134,18 @@ export class Alarms {
   }
 
   fill(line, row) {
-    const mark = `${row.version}/${row.step}/${row.value}/${row.peak}/${this.asked.get(row.id)?.text ?? ""}/${row.site}${row.place}`;
+    const mark = `${row.version}/${row.step}/${row.value}/${row.peak}/${row.signal}/${this.asked.get(row.id)?.text ?? ""}/${row.site}${row.place}`;
     if (line.dataset.mark === mark) return;
     line.dataset.mark = mark;
-    line.className = `${row.state} ${row.priority} ${row.overrides.length ? "override" : ""}`;
+    const unseen = row.signal !== "good";
+    const notes = [unseen ? t(`signal.${row.signal}`) : "", row.overdue ? t("alarm.overdue") : "", row.chattering ? t("alarm.chattering") : "", row.stale ? t("alarm.stale") : "", row.suspicions.length ? t("alarm.suspect") : ""].filter(Boolean);
+    line.className = `${row.state} ${row.priority} ${row.overrides.length ? "override" : ""} ${unseen ? "unseen" : ""}`;
     const now = this.live.now();
     const sign = row.side === "low" ? "≤" : "≥";
     const limit = row.limit === null ? "" : ` ${sign} ${number(row.limit, row.resolution)}`;
     line.replaceChildren(
       el("td", { class: "c-prio" }, symbol(row.priority), el("span", {}, row.priority)),
-      el("td", { class: "c-state" }, t(`state.${row.state}`), ...row.overrides.map((o) => el("span", { class: "over" }, t(`override.${o}`)))),
+      el("td", { class: "c-state" }, t(`state.${row.state}`), ...row.overrides.map((o) => el("span", { class: "over" }, t(`override.${o}`))), ...notes.map((note) => el("span", { class: "note" }, note))),
       el("td", { class: "c-time" }, time(row.raised_at ?? row.changed_at, now)),
       el("td", { class: "c-what", title: `${row.rule_id} · ${row.sensor_id ?? ""}` }, el("b", {}, alarmText(row)), el("small", {}, row.sensor || row.sensor_id || "")),
       el("td", { class: "c-value" }, el("b", {}, number(row.value, row.resolution)), el("span", {}, limit), el("small", {}, row.unit)),

@@ -33,7 +33,8 @@ function priorityTile(priority, states) {
 function otherTile(counts) {
   const n = Object.values(counts.overrides).reduce((sum, count) => sum + count, 0);
   const acked = PRIORITIES.reduce((sum, p) => sum + (counts.by_priority[p]?.acknowledged ?? 0), 0);
-  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n), line(t("count.watched"), `${counts.sites}/${counts.sensors}`));
+  const unseen = Object.entries(counts.signals).reduce((sum, [condition, count]) => sum + (condition === "good" ? 0 : count), 0);
+  return el("div", { class: "tile small" }, line(t("count.acked"), acked), line(t("count.overrides"), n), line(t("count.unseen"), unseen), line(t("count.watched"), `${counts.sites}/${counts.sensors}`));
 }
 
 function hazardTile(counts) {
