@@ -4,14 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
+from schemas import hazard_duties as duties
 from schemas.hazard_history import Closing, Due, Judged, RecentEvent, Told
 from schemas.ledger import LedgerEntry
 from schemas.model import Message
 from schemas.terms import HazardSource, HazardState, MeasureKind, Scope, Verdict
 from schemas.times import DueInstant, Instant
-
-CONTROL_FAILURE = "^(missing|not_executed)$"
-BLIND_SPOT = "^(unrecognised|unthought|unreachable)$"  # 认不清、想不到、管不到
 
 
 class Finding(Message):
@@ -39,7 +37,7 @@ class Finding(Message):
     ledger: LedgerEntry | None = None  # what became of it, where it was read from a ledger of the past
     risk_id: str | None = None
     control_id: str | None = None
-    control_failure: str | None = Field(default=None, pattern=CONTROL_FAILURE)
+    control_failure: str | None = Field(default=None, pattern=duties.CONTROL_FAILURE)
 
 
 class Evidence(Message):
@@ -74,7 +72,7 @@ class HazardRegistered(Message):
     near_people: bool = False
     risk_id: str | None = None
     control_id: str | None = None
-    control_failure: str | None = Field(default=None, pattern=CONTROL_FAILURE)
+    control_failure: str | None = Field(default=None, pattern=duties.CONTROL_FAILURE)
     root_criterion_id: str | None = None  # the first edition of the clause, so a new edition opens no twin
     rebound_of: str | None = None  # a hazard of the same criterion and place, closed at most 180 days before
     reopens: str | None = None  # a hazard closed longer ago than that, which a person found open again
@@ -94,16 +92,6 @@ class EvidenceAdded(Message):
     evidence: tuple[Evidence, ...]
 
 
-class CauseEstablished(Message):
-    """The risk, the control that should have held it, and how that failed (管控措施缺失或执行不到位)."""
-
-    risk_id: str | None = None
-    control_id: str | None = None
-    control_failure: str = Field(pattern=CONTROL_FAILURE)
-    by: str = ""
-    reason: str = ""
-
-
 class HazardJudged(Message):
     verdict: Verdict
     criterion_id: str | None = None
@@ -116,39 +104,6 @@ class HazardJudged(Message):
 
 class HazardReported(Message):
     to: str = Field(pattern="^(regulator|workers_congress)$")
-
-
-class ResponsibilityAssigned(Message):
-    lead_department_id: str
-    cooperating_department_ids: tuple[str, ...] = ()
-    responsible_person: str = ""
-    matter_id: str | None = None  # 一件事 by which the rule chose; empty if a person assigned
-
-
-class BlindSpotRaised(Message):
-    """No rule gives exactly one lead. `matter_ids`, `department_ids`: what came closest; `detail` says why not."""
-
-    reason: str = Field(pattern=BLIND_SPOT)
-    matter_ids: tuple[str, ...] = ()
-    department_ids: tuple[str, ...] = ()
-    detail: str = ""
-    detail_zh: str = ""
-
-
-class DeadlineTold(Message):
-    """A reminder before a deadline (`level` 0) or an escalation after it (`level` 1, 2, …), by the region's rule.
-
-    `to`: lead, county, city, province; `department_id` is the department that this means here, if one is registered.
-    """
-
-    deadline: str
-    due_at: Instant
-    level: int = Field(ge=0)
-    step: int = Field(ge=1)  # how many reminders and escalations of this due time this is
-    to: str = ""
-    department_id: str | None = None
-    rule_id: str = ""
-    rules_version: str = ""
 
 
 class InterimControlSet(Message):
@@ -233,11 +188,11 @@ HAZARD_EVENTS: dict[str, type[Message]] = {
     "hazard_suspected": HazardSuspected,
     "evidence_completed": HazardSuspected,  # a span named earlier has ended: its peak and end are now known
     "evidence_added": EvidenceAdded,
-    "cause_established": CauseEstablished,
+    "cause_established": duties.CauseEstablished,
     "hazard_judged": HazardJudged,
     "hazard_reported": HazardReported,
-    "responsibility_assigned": ResponsibilityAssigned,
-    "blind_spot_raised": BlindSpotRaised,
+    "responsibility_assigned": duties.ResponsibilityAssigned,
+    "blind_spot_raised": duties.BlindSpotRaised,
     "interim_control_set": InterimControlSet,
     "plan_approved": PlanApproved,
     "rectification_started": RectificationDone,
@@ -253,8 +208,8 @@ HAZARD_EVENTS: dict[str, type[Message]] = {
     "production_stopped": Reasoned,
     "resume_requested": RectificationDone,
     "production_resumed": Reasoned,
-    "deadline_neared": DeadlineTold,
-    "deadline_missed": DeadlineTold,
+    "deadline_neared": duties.DeadlineTold,
+    "deadline_missed": duties.DeadlineTold,
     "similar_check_opened": SimilarCheck,
     "similar_check_done": SimilarCheck,
     "penalty_issued": PenaltyIssued,

@@ -3,7 +3,8 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
-from schemas.hazards import CauseEstablished, Finding
+from schemas.hazard_duties import CauseEstablished
+from schemas.hazards import Finding
 from schemas.registry import Control
 
 MISSING, NOT_EXECUTED = "missing", "not_executed"

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.deadlines import lies_in, trunk
-from schemas.hazards import BlindSpotRaised, HazardRegistered, ResponsibilityAssigned
+from schemas.hazard_duties import BlindSpotRaised, ResponsibilityAssigned
+from schemas.hazards import HazardRegistered
 from schemas.registry import Department, Matter, Sector
 from schemas.vocabulary import vocabulary
 

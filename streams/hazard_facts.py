@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.events import Event
+from schemas.hazard_duties import DeadlineTold
 from schemas.hazard_history import Closing, Due, Judged, Told
 from schemas.hazards import (
-    DeadlineTold,
     Evidence,
     EvidenceAdded,
     ExtensionDecided,

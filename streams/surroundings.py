@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from schemas.clauses import Clause
 from schemas.deadlines import RegionRules, RuleBook, load_rules
-from schemas.hazards import DeadlineTold, HazardRegistered, HazardStateRecord
+from schemas.hazard_duties import DeadlineTold
+from schemas.hazards import HazardRegistered, HazardStateRecord
 from schemas.registry import CalendarDay, Control, Place, Site
 from schemas.times import shanghai_day
 from schemas.vocabulary import vocabulary

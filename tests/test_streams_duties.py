@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from schemas.hazards import BlindSpotRaised, HazardRegistered, ResponsibilityAssigned
+from schemas.hazard_duties import BlindSpotRaised, ResponsibilityAssigned
+from schemas.hazards import HazardRegistered
 from schemas.registry import Department, Matter, Sector
 from schemas.terms import HazardSource, Scope, Verdict
 from schemas.times import to_us
