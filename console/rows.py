@@ -15,7 +15,7 @@ from schemas.alarms import AlarmState
 from schemas.hazards import HazardStateRecord
 from schemas.kpis import Kpi, KpiRow, kpis
 from schemas.registry import Sensor, Site
-from schemas.terms import ProcessState, Verdict
+from schemas.terms import ProcessState, SignalCondition, Verdict
 from streams.lifecycle import is_open
 
 CARDS = ("K01", "K02", "K05", "K06a", "K07")
@@ -42,10 +42,10 @@ class Rows:
             "place_id": sensor.place_id, "place": place.name if place else state.area_code or "",
             "place_kind": place.kind if place else "",
         }  # fmt: skip
-        unseen = None if state.rule_id == "signal" else self._picture.signal_of(state.site_id, state.sensor_id)
-        return (
-            row if unseen is None else row | {"signal": unseen.signal.value, "signal_since": _text(unseen.signal_since)}
-        )
+        own = state.rule_id == "signal"
+        unseen = state if own else self._picture.signal_of(state.site_id, state.sensor_id)
+        condition = unseen.signal if unseen else SignalCondition.GOOD
+        return row | {"condition": condition.value, "signal_since": _text(unseen and unseen.signal_since)}
 
     def signals(self, *, limit: int = 500) -> list[dict[str, Any]]:
         """Sensors and sites that cannot be seen or of which something is suspected, the latest first."""

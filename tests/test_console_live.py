@@ -221,13 +221,13 @@ def test_a_sensor_that_cannot_be_seen_is_no_alarm_and_marks_its_alarms() -> None
     put(picture, "alarm.states", alarm(ProcessState.UNACKNOWLEDGED))
     rows = Rows(picture)
     (row,), _ = rows.alarms()
-    assert row["signal"] == "good"
+    assert row["condition"] == "good"
     key = alarm_id(row["site_id"], row["sensor_id"], "signal")
     seen = alarm(ProcessState.NORMAL, version=1, step=99)
     lost = seen.model_copy(update={"alarm_id": key, "rule_id": "signal", "signal": "lost", "signal_since": START})
     put(picture, "alarm.states", lost)
     (row,), matching = rows.alarms()
-    assert (row["signal"], matching) == ("lost", 1)
+    assert (row["condition"], matching) == ("lost", 1)
     assert (rows.counts()["alarms"], rows.counts()["signals"]) == (1, {"lost": 1})
     assert [each["sensor_id"] for each in rows.signals()] == [row["sensor_id"]]
     put(picture, "alarm.states", lost.model_copy(update={"signal": SignalCondition.GOOD, "version": 9, "step": 100}))

@@ -134,11 +134,11 @@ export class Alarms {
   }
 
   fill(line, row) {
-    const mark = `${row.version}/${row.step}/${row.value}/${row.peak}/${row.signal}/${this.asked.get(row.id)?.text ?? ""}/${row.site}${row.place}`;
+    const mark = `${row.version}/${row.step}/${row.value}/${row.peak}/${row.condition}/${this.asked.get(row.id)?.text ?? ""}/${row.site}${row.place}`;
     if (line.dataset.mark === mark) return;
     line.dataset.mark = mark;
-    const unseen = row.signal !== "good";
-    const notes = [unseen ? t(`signal.${row.signal}`) : "", row.overdue ? t("alarm.overdue") : "", row.chattering ? t("alarm.chattering") : "", row.stale ? t("alarm.stale") : "", row.suspicions.length ? t("alarm.suspect") : ""].filter(Boolean);
+    const unseen = row.condition !== "good";
+    const notes = [unseen ? t(`signal.${row.condition}`) : "", row.overdue ? t("alarm.overdue") : "", row.chattering ? t("alarm.chattering") : "", row.stale ? t("alarm.stale") : "", row.suspicions.length ? t("alarm.suspect") : ""].filter(Boolean);
     line.className = `${row.state} ${row.priority} ${row.overrides.length ? "override" : ""} ${unseen ? "unseen" : ""}`;
     const now = this.live.now();
     const sign = row.side === "low" ? "≤" : "≥";
