@@ -41,7 +41,7 @@ FALSE_MAJOR = 0.05
 STRANGERS = 3  # industries that an ordinary hazard is asked of
 LATE = dt.date(2026, 12, 1)  # every current list binds
 ALIKE = 0.5  # a stranger's sentence this near to a clause may mean the same there (hot work): it teaches nothing
-LEAST_MAJOR, MOST_MAJOR = 0.65, 0.85
+LEAST_MAJOR, MOST_MAJOR = 0.75, 0.85
 Floats = NDArray[np.float64]
 
 
