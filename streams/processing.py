@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NoReturn
@@ -41,6 +42,7 @@ NO_ASSIGNMENT_S = 30  # a worker outside the group for so long ends; its supervi
 # A fenced worker that has lost its partitions hears of it with its next heartbeat. One that has not (the broker gave up
 # on a transaction) would keep a partition nobody works on.
 FENCED_S = 30
+ORDERLY_S = 5
 
 
 def make_app(settings: Settings) -> faust.App:
@@ -81,8 +83,13 @@ def make_app(settings: Settings) -> faust.App:
 
     async def load(owned: list[int]) -> None:
         async with busy:
-            await writer.take(owned)  # before the states are read: after this they can no longer change
-            worker.states = await asyncio.to_thread(worker.load, owned)
+            try:
+                await writer.take(owned)  # before the states are read: after this they can no longer change
+                worker.states = await asyncio.to_thread(worker.load, owned)
+            except Exception as error:
+                log.error("partitions %s were not loaded: %r", owned, error)
+                _end_at_the_latest()
+                raise
             await write(first_steps(worker.states.values()))
             ready.set()
         log.info("partitions %s loaded", owned)
@@ -124,6 +131,7 @@ def make_app(settings: Settings) -> faust.App:
                 fenced_since = fenced_since or time.monotonic()
             elif isinstance(outcome, BaseException):
                 log.error("partition %s: step %s was not written: %r", state.number, state.step, outcome)
+                _end_at_the_latest()
                 raise outcome
 
     @app.on_before_shutdown.connect
@@ -149,6 +157,13 @@ def make_app(settings: Settings) -> faust.App:
             _end(f"fenced {FENCED_S} s ago and still in the group as before")
 
     return app
+
+
+def _end_at_the_latest() -> None:
+    """Faust is about to stop, in order if it can; a stop that hangs must not keep the partitions."""
+    last = threading.Timer(ORDERLY_S, _end, [f"still not stopped after {ORDERLY_S} s"])
+    last.daemon = True
+    last.start()
 
 
 def _end(why: str) -> NoReturn:

@@ -68,10 +68,14 @@ class Installation:
             assert time.monotonic() < deadline, f"waited {patience_s} s in vain:\n{self.logs()}"
             time.sleep(0.2)
 
+    def behind(self) -> int:
+        """Records of the inputs that are not absorbed yet."""
+        return processing_lag(self.broker.servers)
+
     def drained(self) -> bool:
         if self._landed is None:
             self._landed = Landed(self.data, self.broker.servers)
-        return processing_lag(self.broker.servers) == 0 and self._landed.lag() == 0
+        return self.behind() == 0 and self._landed.lag() == 0
 
     def logs(self) -> str:
         return "\n".join(

@@ -53,7 +53,7 @@ def one_round(it: Scene, n: int) -> None:
         it.die_at("landing", ("parquet", "landed")[n // 2 % 2])
     it.rebalance("w2")
     it.freeze(it.one(), SESSION_S * 1.3)
-    it.broker((signal.SIGKILL, signal.SIGTERM)[n % 2])
+    it.broker((signal.SIGKILL, signal.SIGTERM)[n % 2], away_s=30 if LONG and n == 3 else 0)
 
 
 def check(it: Scene) -> None:
