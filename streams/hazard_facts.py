@@ -157,7 +157,8 @@ def _done(before: HazardStateRecord, event: Event, data: Any) -> Update:
     return {
         "rectified_by": by,
         "rectified_at": event.occurred_at,
-        "rectifiers": tuple(dict.fromkeys((*before.rectifiers, by))),
+        # who says that it is done answers for it too: neither accepts it
+        "rectifiers": tuple(dict.fromkeys((*before.rectifiers, by, event.actor.id))),
         "attempts": before.attempts + 1,
         "accepted_by": None,
         "accepted_at": None,

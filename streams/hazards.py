@@ -51,12 +51,12 @@ class SiteHazards:
         self.site, self.catalogue, self.around = site, catalogue, around
 
     def configure(self, site: Site, catalogue: Catalogue) -> None:
-        """Take a changed site record or catalogue."""
+        """Take what the registry and the catalogue say now."""
+        if catalogue is not self.catalogue:
+            self._book.configure(catalogue)
         self.site, self.catalogue = site, catalogue
-        self._book.configure(catalogue)
 
     def has_hazard(self, hazard_id: str) -> bool:
-        """Whether a command may be about it: known, or known to have been."""
         return self._book.knows(hazard_id)
 
     def get(self, hazard_id: str) -> HazardStateRecord | None:

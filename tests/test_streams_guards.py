@@ -191,6 +191,15 @@ def test_every_guard_has_a_case() -> None:
     assert shown | elsewhere == set(GUARDS)
 
 
+def test_neither_the_rectifier_nor_who_reported_the_work_done_accepts_it() -> None:
+    bench = planned()
+    bench.does(WANG, "rectify", {"by": "sun"})
+    assert bench.does(WANG, "accept", SHEET) == "!rectifier_accepts"
+    assert bench.does(ZHAO, "accept", SHEET | {"by": "sun"}) == "!rectifier_accepts"
+    assert bench.does(ZHAO, "accept", SHEET) == "accepted"
+    assert bench.does(WANG, "close", SHEET) == "!rectifier_closes"
+
+
 def test_the_last_day_of_a_deadline_counts_until_midnight() -> None:
     morning = PLAN | {"due_at": "2026-08-01T08:00:00+08:00"}
     for when, answer in (

@@ -132,6 +132,9 @@ class Commands(RuleBasedStateMachine):
         for event in told:
             assert event.actor == SYSTEM and event.occurred_at <= self.now == event.recorded_at
         self.events += told
+        for state in map(self.state, self.ids):  # every step that has been reached was told of, and no other
+            for timer in self.around.timers_of(state):
+                assert timer.told(state) == sum(step.at <= self.now for step in timer.steps), (state, timer)
 
     @precondition(lambda self: self.ids)
     @rule(
