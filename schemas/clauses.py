@@ -157,6 +157,11 @@ class Clause(Authored):
         """The rule as a condition; None if the clause is judged from text or by a person."""
         return None if self.rule is None else parse_condition(self.rule, vocabulary())[0]
 
+    @cached_property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule asks for."""
+        return signals_of(self.condition) if self.condition else frozenset()
+
     def condition_about(self, signals: Iterable[str]) -> Condition | None:
         """The rule, as far as evidence on these signals may decide it.
 
@@ -166,7 +171,7 @@ class Clause(Authored):
         condition = self.condition
         if not self.partial or not isinstance(condition, AnyOf):
             return condition
-        spoken = signals_of(condition).intersection(signals)
+        spoken = self.signals.intersection(signals)
         if spoken not in self._asked:
             parts = tuple(part for part in condition.parts if signals_of(part) & spoken)
             self._asked[spoken] = AnyOf(parts) if parts else condition

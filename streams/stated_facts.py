@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from schemas.conditions import signals_of
 from schemas.criteria import Catalogue, Clause, concerns
 from schemas.hazards import Finding
 from schemas.registry import Place
@@ -44,12 +43,12 @@ class HeldFacts:
         certain = False  # whether a clause that the facts are about was decided
         for clause in clauses:
             condition = clause.condition_about(self._telling)
-            if condition is None or clause.condition is None or not signals_of(clause.condition) & self._stated:
+            if condition is None or not clause.signals & self._stated:
                 continue
             if self.kind and clause.places and not clause.reads_at(self.kind):
                 continue
             outcome = evaluate(condition, self.facts)
-            spoken_of = bool(signals_of(clause.condition) & self._telling)
+            spoken_of = bool(clause.signals & self._telling)
             if outcome.value is True:
                 met.append((clause, outcome))
             elif outcome.value is False:
@@ -115,8 +114,8 @@ class HeldFacts:
 
     def _stated_share(self, clause: Clause) -> float:
         """How much of what the rule asks for is stated, 0..1."""
-        asked = signals_of(clause.condition) if clause.condition else frozenset()
-        return round(sum(self.facts.read(name) is not None for name in asked) / len(asked), 3) if asked else 0.0
+        asked = [self.facts.read(name) is not None for name in clause.signals]
+        return round(sum(asked) / len(asked), 3) if asked else 0.0
 
 
 def not_met(catalogue: Catalogue, clause_id: str, outcome: Outcome) -> Said:

@@ -274,3 +274,22 @@ def test_an_air_speed_limit_is_that_of_the_kind_of_place() -> None:
     site = SiteCriteria(SITE, PLACES, sensors, coal(COAL21_5_2=change))
     assert told(site.on_frame(frame(0, ("wind", 0, 0.25)))) == []
     assert told(site.on_frame(frame(1, ("wind", 30, 0.24)))) == [("major", "began")]
+
+
+def test_doors_of_a_crosscut_are_judged_with_the_gas_of_their_area() -> None:
+    places = {
+        **PLACES,
+        "doors": Place(place_id="doors", site_id=S, name="联络巷风门", kind="crosscut_doors", area="3301"),
+    }
+    sensors = {
+        **SENSORS,
+        "doors": sensor("doors", "doors", "doors_open_count", 1),
+        "turned": sensor("turned", "return", "airflow_reversed", 1),
+    }
+    site = criteria(places=places, sensors=sensors)
+    readings = [("gas", 0, 1.2), ("gas2", 0, 0.4), ("return", 0, 0.6), ("machine", 0, 0), ("turned", 0, 1)]
+    assert told(site.on_frame(frame(0, *readings)), "COAL21-8-10") == []
+    began = only(site.on_frame(frame(1, ("doors", 30, 2))), "COAL21-8-10")
+    assert (began.verdict, began.place_id) == (Verdict.MAJOR, "doors")
+    assert {"doors", "gas", "turned"} <= set(began.evidence[0].sensor_ids)
+    assert told(site.on_frame(frame(2, ("doors", 60, 1))), "COAL21-8-10") == [("major", "ended")]
