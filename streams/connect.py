@@ -21,18 +21,17 @@ class NotConnected(RuntimeError):
 
 @dataclass(frozen=True)
 class GroupTimes:
-    """Group membership: how soon a dead worker's partitions move. Seconds; fetch wait in milliseconds."""
+    """Group membership: how soon a dead worker's partitions move. Seconds."""
 
     session_s: float
     heartbeat_s: float
-    fetch_wait_ms: int
 
 
 _DELIVERY_MS = 120_000  # a broker that starts or elects a leader is waited for; then the send fails, and says so
 _METADATA_S = 30
 # Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
-EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4, fetch_wait_ms=20)
-KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0, fetch_wait_ms=250)
+EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4)
+KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0)
 
 
 def bootstrap_servers(settings: Settings) -> str:

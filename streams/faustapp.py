@@ -31,9 +31,10 @@ def faust_app(
         topic_allow_declare=False, broker_session_timeout=times.session_s,
         broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
         stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20, consumer_auto_offset_reset="earliest",
+        broker_check_crcs=False,  # as librdkafka does not by default; TCP has its own, and frames are validated
         processing_guarantee="at_least_once", **options,
     )  # fmt: skip
-    fetch_batches(app, min(wait_ms, times.fetch_wait_ms), read_committed=read_committed)
+    fetch_batches(app, wait_ms, read_committed=read_committed)
     app.on_worker_init.connect(_hush)
     return app
 

@@ -4,7 +4,7 @@ What a clause asks of a sensor depends on the sensor's signal, its kind of place
 place: it is worked out once for all sensors that are alike in these.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -19,12 +19,13 @@ from schemas.conditions import (
     Lost,
     Not,
     PlaceIs,
+    leaves,
     nodes,
     signals_of,
 )  # fmt: skip
 from schemas.criteria import Catalogue, concerns
 from schemas.vocabulary import vocabulary
-from streams.criteria import timers_of
+from streams.criteria import OPERATORS, Known, timers_of
 from streams.signals import SiteSignals
 
 # Words whose answer changes only with readings of their signals, with staleness and with timers.
@@ -32,6 +33,7 @@ _STILL = (All, AnyOf, Compare, CountOf, HeldFor, Lost, Not, PlaceIs)
 
 Limit = float | bool | str | tuple[Any, ...] | None
 Triggers = tuple[tuple[Compare, Limit], ...]
+Cell = tuple[bool, ...] | None
 
 
 class SiteRule:
@@ -41,6 +43,7 @@ class SiteRule:
         self.clause, self.order, self.signals = clause, order, signals
         self._by_registry = any(isinstance(t.v, LookUp) and not t.v.by_place for t in clause.triggers)
         self._triggers: dict[tuple[str, str, str], Triggers] = {}
+        self._sides: dict[int, list[tuple[Callable[[Any, Any], bool], Limit]] | None] = {}
 
     @cached_property
     def timers(self) -> list[HeldFor]:
@@ -73,6 +76,34 @@ class SiteRule:
         if key not in self._triggers:
             self._triggers[key] = tuple(self._limited(i, sensor.signal, kind))
         return self._triggers[key]
+
+    def cell(self, i: int, value: Known) -> Cell:
+        """On which side of every limit of the rule `value` of sensor i lies. None: the rule may look at it closer.
+
+        Readings of one sensor in one cell say the same to the rule.
+        """
+        if i not in self._sides:
+            self._sides[i] = self._sides_of(i)
+        sides = self._sides[i]
+        return None if sides is None else tuple(limit is None or holds(value, limit) for holds, limit in sides)
+
+    def _sides_of(self, i: int) -> list[tuple[Callable[[Any, Any], bool], Limit]] | None:
+        signal, condition = self.signals.sensors[i].signal, self.clause.condition
+        asked = list(leaves(condition)) if condition else []
+        if not self.still or any(signal == each.per or (each.per and signal == each.q) for each in asked):
+            return None
+        if any(each.q == "alarm_raised" for each in asked):
+            return None  # the site's own alarm bit speaks for it
+        sides: list[tuple[Callable[[Any, Any], bool], Limit]] = []
+        for each in asked:
+            if each.q == signal:
+                limit: Limit = each.v if not isinstance(each.v, LookUp) else self._looked_up(each.v, i)
+                sides.append((OPERATORS[each.op], limit))
+        return sides + [(OPERATORS[each.op], limit) for each, limit in self.triggers_of(i)]
+
+    def _looked_up(self, lookup: LookUp, i: int) -> float | None:
+        _, limit = self.signals.limit(lookup, i)
+        return None if limit is None else round(limit * lookup.times, 9)
 
     def _limited(self, i: int, signal: str, kind: str) -> Iterator[tuple[Compare, Limit]]:
         if not self.clause.reads_at(kind):

@@ -4,7 +4,7 @@ A watch is looked at only while it is `active`, and then only when a reading of 
 time alone may change what it says (`steady_us`); streams/watching.py sees to that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from schemas.clauses import Clause
 from schemas.conditions import HeldFor, LookUp
-from streams.criteria import OPERATORS, Outcome, Seen, evaluate
+from streams.criteria import OPERATORS, Known, Outcome, Seen, evaluate
 from streams.signals import SiteSignals
-from streams.siterules import SiteRule
+from streams.siterules import Cell, SiteRule
 
 MAJOR, UNDECIDED = "major", "undecided"
 NEVER, ALWAYS = -(1 << 62), 1 << 62
@@ -83,6 +83,13 @@ class _SensorFacts:
         return None if since is None else (self.at_us - since) / 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a look came to. `holding`: the sensors at which the rule holds."""
+
+    holding: Sequence[int] = ()
+
+
 @dataclass(slots=True)
 class Watch:
     """One clause at one place: its trigger sensors, its open span, its running timers.
@@ -97,6 +104,8 @@ class Watch:
     span: Span | None = None
     since: dict[tuple[int, int], int] = field(default_factory=dict)  # (sensor, timer) -> true since, us
     on: set[int] = field(default_factory=set)
+    _cells: dict[int, Cell] = field(default_factory=dict)  # of the sensors that are on
+    _last: "_Looked | None" = None
 
     @property
     def clause(self) -> Clause:
@@ -110,19 +119,18 @@ class Watch:
     def key(self) -> str:
         return f"{self.clause.id}|{self.place_id}"
 
-    def triggered(self, i: int, at_us: int) -> bool | None:
-        """Whether a trigger holds at sensor i; None if its reading is missing. An unknown limit counts as passed."""
-        value = self.signals.known(i, at_us)
-        if value is None:
-            return None
-        return any(limit is None or OPERATORS[each.op](value, limit) for each, limit in self.rule.triggers_of(i))
-
-    def note(self, i: int) -> None:
-        """Take what the latest reading of trigger sensor i says."""
-        if self.triggered(i, int(self.signals.last_us[i])):
-            self.on.add(i)
-        else:
+    def note(self, i: int, value: Known | None) -> None:
+        """Take what the latest reading of trigger sensor i says: `value` as known when it came."""
+        triggers = self.rule.triggers_of(i) if value is not None else ()
+        if not any(limit is None or OPERATORS[each.op](value, limit) for each, limit in triggers):
             self.on.discard(i)
+            self._last = None  # it may have been on, or hold the span, or have a timer
+            return
+        cell = self.rule.cell(i, value) if value is not None else None
+        if i not in self.on or cell is None or self._cells.get(i) != cell:
+            self.on.add(i)
+            self._cells[i] = cell
+            self._last = None
 
     @property
     def active(self) -> bool:
@@ -163,8 +171,21 @@ class Watch:
                 lo, hi = max(lo, ends + 1), hi if at_us > ends + 1 else NEVER
         return lo, hi
 
+    def again(self) -> bool:
+        """Look again after readings that lie where those of the last look lay. False: a whole look is needed.
+
+        Only for a time at which the last look still holds (`steady_us`), and if no joined sensor was read since.
+        """
+        if self._last is None:
+            return False
+        if self.span is not None and self._last.holding:
+            span = replace(self.span, last=self.signals.coordinate(self._last.holding[0]))
+            self.span = self._peaked(span, self._last.holding)
+        return True
+
     def look(self, at_us: int, in_force: bool) -> Iterator[Change]:
         """What the readings held at `at_us` change. A list that has ceased to bind ends the span."""
+        self._last = _Looked()
         if not in_force:
             self.since.clear()
             yield from self._end(at_us, Outcome(False))
@@ -175,6 +196,8 @@ class Watch:
         looked = [i for i, on in triggered.items() if on or i in timed]
         if timed:
             looked = sorted({*looked, *timed})
+        if None in triggered.values() or not timed <= self.on:
+            self._last = None  # a reading may end the staleness; one that triggers nothing has no cell
         seen: list[tuple[Outcome, _SensorFacts]] = []
         for i in looked:
             facts = _SensorFacts(self, i, at_us)
@@ -194,6 +217,8 @@ class Watch:
         return any(i in self.sensors and self.signals.known(i, at_us) is None for i in holders)
 
     def _hold(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
+        if self._last is not None:
+            self._last = _Looked(sensors)
         signals = self.signals
         shown = [j for leaf in outcome.decided for j in facts.read_from.get(leaf.source, ())]
         support = tuple(dict.fromkeys(leaf.source for leaf in outcome.decided if leaf.source))
@@ -209,7 +234,7 @@ class Watch:
         span = replace(self.span, last=coordinate, sensor_ids=ids, holders=holders, support=support)
         self.span = self._peaked(span, sensors)
 
-    def _peaked(self, span: Span, sensors: list[int]) -> Span:
+    def _peaked(self, span: Span, sensors: Sequence[int]) -> Span:
         for i in sensors:
             value = float(self.signals.value[i])
             if value == value and (span.peak is None or self._beyond(i, value, span.peak)):

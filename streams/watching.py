@@ -51,8 +51,9 @@ class Watching:
         self.unknown = self._restore(held)
         heard = signals.last_us >= 0
         for i in np.flatnonzero(heard & ((signals.value >= self._high) | (signals.value <= self._low))).tolist():
+            value = signals.known(i, int(signals.last_us[i]))
             for watch in self._watches_at(i):
-                watch.note(i)
+                watch.note(i, value)
         for key, watch in self._watches.items():
             if watch.active:
                 self._settle(key, None)
@@ -146,8 +147,9 @@ class Watching:
         """Take what these sensors' latest readings say. Whether a watch has become active by it."""
         begun = False
         for i in moved:
+            value = self._signals.known(i, int(self._signals.last_us[i]))
             for watch in self._watches_at(i):
-                watch.note(i)
+                watch.note(i, value)
                 if watch.active:
                     key = watch.rule.order, watch.place_id
                     self._active[watch.area].add(key)
@@ -169,7 +171,9 @@ class Watching:
         grown = False
         for area in sorted(concerned):
             for key in sorted(self._active[area]):
-                watch = self._watches[key]
+                watch, (steady_lo, steady_hi) = self._watches[key], self._steady.get(key, (ALWAYS, NEVER))
+                if steady_lo < at_us <= steady_hi and self._joined[key].isdisjoint(moved) and watch.again():
+                    continue
                 for change in watch.look(at_us, watch.clause.id in binding):
                     yield watch, change
                 grown |= self._settle(key, at_us, day_begins, day_ends)

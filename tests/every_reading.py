@@ -16,7 +16,7 @@ from schemas.frames import FrameHeader, make_batch
 from schemas.registry import Place, Sensor, Site
 from schemas.vocabulary import vocabulary
 from streams.classify import SiteCriteria
-from streams.criteria import Outcome, evaluate
+from streams.criteria import OPERATORS, Outcome, evaluate
 from streams.decode import Frame, Record
 from streams.judgement import Judgement
 from streams.signals import SITE_WIDE
@@ -61,7 +61,7 @@ def look(watch: Watch, at_us: int, in_force: bool) -> Iterator[Change]:
         watch.since.clear()
         yield from watch._end(at_us, Outcome(False))
         return
-    triggered = {i: watch.triggered(i, at_us) for i in watch.sensors}
+    triggered = {i: _triggered(watch, i, at_us) for i in watch.sensors}
     looked = [i for i, on in triggered.items() if on or any(sensor == i for sensor, _ in watch.since)]
     seen = []
     for i in looked:
@@ -75,6 +75,14 @@ def look(watch: Watch, at_us: int, in_force: bool) -> Iterator[Change]:
     holders = [watch.signals.index.get(name, -1) for name in watch.span.holders] if watch.span else []
     if not any(i in triggered and triggered[i] is None for i in holders):
         yield from watch._end(at_us, seen[0][0] if seen else Outcome(False))
+
+
+def _triggered(watch: Watch, i: int, at_us: int) -> bool | None:
+    """Whether a trigger holds at sensor i; None if its reading is missing. An unknown limit counts as passed."""
+    value = watch.signals.known(i, at_us)
+    if value is None:
+        return None
+    return any(limit is None or OPERATORS[each.op](value, limit) for each, limit in watch.rule.triggers_of(i))
 
 
 # ---- a random site

@@ -98,7 +98,7 @@ def main(what: str) -> None:
 
     pass_ = dying()
     if session := float(os.environ.get("QINGLING_SESSION_S", "0")):
-        connect.KAFKA_TIMES = connect.GroupTimes(session, session / 4, connect.KAFKA_TIMES.fetch_wait_ms)
+        connect.KAFKA_TIMES = connect.GroupTimes(session, session / 4)
     if skew := int(os.environ.get("QINGLING_CLOCK_SKEW_S", "0")):
         true = worker.wall_us
         worker.wall_us = lambda: true() + skew * 1_000_000
