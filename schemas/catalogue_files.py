@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from schemas.case_checks import case_problems
 from schemas.clauses import Clause, Document
-from schemas.conditions import Compare, Condition, leaves, parse_condition
+from schemas.condition_reader import parse_condition
+from schemas.conditions import Compare, Condition, leaves
 from schemas.faults import CatalogueError, Fault
 from schemas.references import locator
 from schemas.sensor_rules import sensor_rules

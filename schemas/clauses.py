@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from schemas.conditions import AnyOf, Compare, Condition, parse_condition, signals_of
+from schemas.condition_reader import parse_condition
+from schemas.conditions import AnyOf, Compare, Condition, signals_of
 from schemas.hazards import Measure
 from schemas.model import Message
 from schemas.terms import ClauseKind, Confidence, Scope

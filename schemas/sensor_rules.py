@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError
 
 from schemas.case_checks import case_problems
 from schemas.clauses import Authored, Case, Clause
-from schemas.conditions import Condition, parse_condition
+from schemas.condition_reader import parse_condition
+from schemas.conditions import Condition
 from schemas.faults import CatalogueError, Fault
 from schemas.terms import Confidence
 from schemas.vocabulary import vocabulary

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas.conditions import WORDS, parse_condition
+from schemas.condition_reader import WORDS, parse_condition
 from schemas.criteria import FOLDER, CatalogueError, load_catalogue
 from schemas.vocabulary import vocabulary
 

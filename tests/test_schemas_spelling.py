@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from schemas.conditions import leaves, parse_condition
+from schemas.condition_reader import parse_condition
+from schemas.conditions import leaves
 from schemas.criteria import load_catalogue
 from schemas.spelling import spelled
 from schemas.vocabulary import vocabulary

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.conditions import parse_condition
+from schemas.condition_reader import parse_condition
 from schemas.criteria import load_catalogue
 from schemas.vocabulary import vocabulary
 from streams.cases import run_case

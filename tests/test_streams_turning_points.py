@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.clauses import Case, Limit
-from schemas.conditions import parse_condition
+from schemas.condition_reader import parse_condition
 from schemas.vocabulary import vocabulary
 from streams.turning_points import idle_numbers, unshown_limits
 
