@@ -67,8 +67,10 @@ def do(
     settings = Settings()
     try:
         servers = bootstrap_servers(settings)
-        found = Target(target, site, seen_version or 0) if site else find_target(servers, row.target, target)
-        version = seen_version if seen_version is not None or site else found.version
+        # an alarm is acted on as it was seen: without a version on the command line, as it stands now
+        known = site and (seen_version is not None or row.target != "alarm")
+        found = Target(target, site, seen_version or 0) if known else find_target(servers, row.target, target)
+        version = seen_version if seen_version is not None or known else found.version
         hazard = found.state if isinstance(found.state, HazardStateRecord) else None
         given = with_what_is_known(kind, hazard, given)
         command = make_command(kind, found.site_id, found.id, who, data=given, seen_version=version, occurred_at=past)

@@ -120,7 +120,7 @@ def decode_frame(raw: bytes, *, later_columns: bool = False) -> pa.RecordBatch:
         batch.validate(full=True)
         if next(iter(reader), None) is not None:
             raise Refused("", "more than one record batch in a frame")
-    except (pa.ArrowException, OSError, StopIteration) as error:
+    except (pa.ArrowException, OSError, StopIteration, UnicodeDecodeError) as error:
         raise Refused("", f"not an Arrow IPC stream: {error}") from None
     if later_columns or batch.num_columns == len(FRAME_SCHEMA):
         return batch

@@ -52,6 +52,9 @@ class AlarmBook:
         for sensor_id in self.overrides.of_mode:
             resolutions.setdefault(sensor_id, resolution_of(None))
         self.columns = SensorColumns(resolutions, last_us)
+        for sensor in sensors.values():
+            if sensor.range_low is not None and sensor.range_high is not None and sensor.range_low < sensor.range_high:
+                self.columns.set_range(sensor.sensor_id, sensor.range_low, sensor.range_high)
         for sensor_id in {*self._of_sensor, *self.overrides.of_mode}:
             self.mark(sensor_id)
 

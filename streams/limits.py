@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,17 @@ from schemas.terms import UNUSABLE, Direction, Quality
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Columns = tuple[Ints, Ints, Floats, npt.NDArray[np.uint8]]  # place, time, value, quality of each reading
+
+
+class Columns(NamedTuple):
+    """A frame's readings, n each; `hit`: those that may be beyond a threshold, or whose sensor is watched."""
+
+    place: Ints
+    times: Ints
+    values: Floats
+    quality: npt.NDArray[np.uint8]
+    hit: npt.NDArray[np.bool_]
+
 
 UNKNOWN_RESOLUTION = 1e-6  # finer than any instrument: nothing that differs is made equal
 NEVER_US = int(np.iinfo(np.int64).min)  # time of the last reading of a sensor not heard yet
@@ -110,7 +120,9 @@ class SensorColumns:
         self._high: Floats = np.full(len(self.ids) + 1, np.inf)
         self._low: Floats = np.full(len(self.ids) + 1, -np.inf)
         self._high[-1] = self._low[-1] = np.nan  # compares as false with everything, even with infinity
-        self._any_low = False
+        self._any_low = self._any_range = False
+        self._bottom: Floats = np.full(len(self.ids) + 1, -np.inf)
+        self._top: Floats = np.full(len(self.ids) + 1, np.inf)
         self._dictionary: pa.Array | None = None
         self._places = np.zeros(0, "int64")
 
@@ -135,21 +147,23 @@ class SensorColumns:
         self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
         self._any_low = self._any_low or bool(self._low[place] > -np.inf)
 
+    def set_range(self, sensor_id: str, low: float, high: float) -> None:
+        """What the sensor can show. Further off than the whole range again is another unit or no value at all."""
+        place, span = self.place[sensor_id], high - low
+        self._bottom[place], self._top[place] = low - span, high + span
+        self._any_range = True
+
     def watched(self, columns: Columns) -> list[Watched]:
         """The readings of a frame to be looked at, by sensor.
 
         A reading not newer than its sensor's last one is late and is left out. So is one without a usable value (NaN,
         infinite, or a quality bit of UNUSABLE), but its time counts: what comes after must be newer than it.
         """
-        place, times, values, quality = columns
-        hit = values >= self._high[place]
-        if self._any_low:
-            hit |= values <= self._low[place]
-        return self._watched(place, times, values, quality, hit) if hit.any() else []
+        return self._watched(*columns) if columns.hit.any() else []
 
     def move_on(self, columns: Columns) -> None:
         """The frame is absorbed: the sensors' last times move on."""
-        place, times, _, _ = columns
+        place, times = columns.place, columns.times
         np.maximum.at(self.last_us, place, times)
         self._touched[place // PAGE] = True
 
@@ -187,7 +201,21 @@ class SensorColumns:
         place = self._places_of(ids.dictionary)[codes.to_numpy()]
         if unknown is not None:
             place[unknown] = len(self.ids)
-        return place, times.to_numpy(), values.to_numpy(), quality.to_numpy()
+        return self._compared(place, times.to_numpy(), values.to_numpy(), quality.to_numpy())
+
+    def _compared(self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8]) -> Columns:
+        """Which readings need a look; of those, what no such sensor can show is no value."""
+        hit = values >= self._high[place]
+        if self._any_low:
+            hit |= values <= self._low[place]
+        if self._any_range and hit.any():
+            rows = np.flatnonzero(hit)
+            at, seen = place[rows], values[rows]
+            absurd = rows[(seen > self._top[at]) | (seen < self._bottom[at])]
+            if len(absurd):
+                values = values.copy()
+                values[absurd] = np.nan
+        return Columns(place, times, values, quality, hit)
 
     def _places_of(self, dictionary: pa.Array) -> Ints:
         """Place of each id of the frame's dictionary; gateways send the same dictionary again and again."""

@@ -36,7 +36,7 @@ class SiteSignalRecords:
 
     def notice(self, columns: Columns, last_us: Ints, received_us: int) -> list[Notice]:
         """What a frame's readings show; `last_us` as it was before the frame."""
-        place, times, values, quality = columns
+        place, times, values, quality, _ = columns
         found = self._watch.notice(place, times, values, quality, last_us, received_us)
         return found + self._still.notice(place, times, values, quality, last_us)
 

@@ -1,0 +1,147 @@
+"""Readings as they really come: late, doubled, from the future, in another unit, of strangers, without a value, broken.
+
+Each goes through a whole step, as a worker would run it. What becomes of it is the table of docs/decisions/0017.
+"""
+
+import os
+import random
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.frames import FrameHeader, encode_frame, make_batch
+from schemas.registry import Site
+from schemas.terms import UNUSABLE, Quality
+from streams.decode import Record
+from streams.registry import Registry
+from streams.step import Context, Emitted, PartitionState, run_step
+from tests.alarm_bench import SITE, sensor, us
+from tests.catalogue_topic import coal
+
+FUZZED = 100_000 if os.environ.get("QINGLING_PROOF") == "long" else 400
+# readings of T1 (%CH4, range 0-4, limit 1.0 after 60 s); seconds, value, quality
+STEADY = [(0, 1.2, 0), (30, 1.2, 0), (60, 1.2, 0)]
+
+
+class Mine:
+    def __init__(self) -> None:
+        registry = Registry()
+        registry.sites[SITE] = Site(site_id=SITE, industry="coal")
+        registry.sensors[SITE] = {
+            "T1": sensor(alarm_high=1.0, range_low=0, range_high=4), "T2": sensor("T2", alarm_low=0.2),
+        }  # fmt: skip
+        self.context, self.state, self.offset = Context(registry, coal()), PartitionState(0), -1
+
+    def step(self, value: bytes, headers: list[tuple[str, bytes]], now: float) -> Emitted:
+        self.offset += 1
+        record = Record("log", "telemetry.frames", 0, self.offset, SITE.encode(), value, headers, us(now))
+        return run_step(self.state, [record], us(now), self.context)
+
+    def reads(self, rows: list[tuple], now: float | None = None, sensor_id: str = "T1") -> Emitted:
+        now = max(row[0] for row in rows) + 1 if now is None else now
+        batch = make_batch(
+            [sensor_id] * len(rows), [us(row[0]) for row in rows],
+            [float("nan") if row[1] is None else row[1] for row in rows], [row[2] for row in rows],
+        )  # fmt: skip
+        header = FrameHeader(SITE, f"f{self.offset}", "test", us(now))
+        return self.step(encode_frame(batch), header.encode(), now)
+
+
+def kinds(out: Emitted) -> list[str]:
+    return [event.kind for event in out.events if event.topic == "alarm.events"]
+
+
+# what comes, readings of each frame, kinds of alarm events, refused letters
+OUTCOMES = [
+    ("in order", [STEADY], ["alarm_raised"], 0),
+    ("out of order within a frame: time decides", [STEADY[::-1]], ["alarm_raised"], 0),
+    ("out of order between frames: the older one is history", [[STEADY[2]], STEADY[:2]], [], 0),
+    ("the same frame twice", [STEADY, STEADY], ["alarm_raised"], 0),
+    ("the same reading twice", [[row for row in STEADY for _ in (1, 2)]], ["alarm_raised"], 0),
+    ("equal times: the first counts", [[(0, 0.4, 0), (0, 9.0, 0), *STEADY[1:]]], [], 0),
+    ("a day late, after newer ones", [[(90_000, 0.4, 0)], STEADY], [], 0),
+    ("from the future: refused, the rest stays", [[*STEADY, (9_000, 1.2, 0)]], ["alarm_raised"], 1),
+    ("no value", [[(t, None, 0) for t, _, _ in STEADY]], [], 0),
+    ("no value for three periods: the signal is ill", [[(t, None, 0) for t in (0, 30, 60, 90)]], ["signal_lost"], 0),
+    ("infinite", [[(t, float("inf"), 0) for t, _, _ in STEADY]], [], 0),
+    ("ppm instead of percent: no value", [[(t, 12_000.0, 0) for t, _, _ in STEADY]], [], 0),
+    ("ppm for three periods: the signal is ill", [[(t, 12_000.0, 0) for t in (0, 30, 60, 90)]], ["signal_lost"], 0),
+    ("a little beyond its range: believed", [[(t, 4.5, 0) for t, _, _ in STEADY]], ["alarm_raised"], 0),
+    ("an alarm bit of the site's system does not matter", [[(t, v, Quality.ALARM) for t, v, _ in STEADY]],
+     ["alarm_raised"], 0),
+    *((f"{bit.name}", [[(t, v, bit) for t, v, _ in STEADY]],
+       ["calibration_started"] if bit is Quality.CALIBRATING else [], 0) for bit in UNUSABLE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("frames", "expected", "letters"), [c[1:] for c in OUTCOMES], ids=[c[0] for c in OUTCOMES])
+def test_each_kind_of_reading_has_its_outcome(frames, expected, letters):
+    mine = Mine()
+    now = 1 + max(row[0] for rows in frames for row in rows if row[0] != 9_000)
+    outs = [mine.reads(rows, now) for rows in frames]
+    assert [kind for out in outs for kind in kinds(out)] == expected
+    assert sum(len(out.refused) for out in outs) == letters
+
+
+def test_readings_of_a_stranger_are_a_letter_and_harm_nobody():
+    mine = Mine()
+    out = mine.reads(STEADY, sensor_id="T9")
+    assert (kinds(out), [letter.field for letter, _ in out.refused]) == ([], ["sensor_id"])
+    assert kinds(mine.reads(STEADY)) == ["alarm_raised"]
+
+
+def broken(draw: random.Random) -> bytes:
+    """A frame's bytes: absurd values and times, or bytes cut and flipped."""
+    n = draw.randrange(0, 6)
+    times = [
+        us(draw.uniform(-1e6, 0)) if draw.random() < 0.8 else draw.choice([0, -1, 2**62, us(1e6)]) for _ in range(n)
+    ]
+    values = [draw.choice([float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 0.0, 1.2, 5e-324]) for _ in times]
+    ids = [draw.choice(["T1", "T2"] if draw.random() < 0.9 else ["", "T9", "测点", "x" * 300]) for _ in times]
+    raw = bytearray(encode_frame(make_batch(ids, times, values, [draw.randrange(256) for _ in times])))
+    match draw.randrange(4):
+        case 0:
+            return bytes(raw[: draw.randrange(len(raw))])
+        case 1:
+            for _ in range(draw.randrange(1, 9)):
+                raw[draw.randrange(len(raw))] = draw.randrange(256)
+        case 2:
+            return bytes(draw.randrange(256) for _ in range(draw.randrange(200)))
+    return bytes(raw)
+
+
+def test_fuzzed_frames_crash_nothing_and_what_comes_after_is_judged():
+    draw, mine, met = random.Random(20261128), Mine(), Counter()
+    header = FrameHeader(SITE, "fuzz", "test", us(0))
+    for n in range(FUZZED):
+        raw = broken(draw)
+        out = mine.step(raw, header.encode(), 1_000 + n)
+        met["refused" if out.refused else "taken"] += 1
+        assert not [letter.reason for letter, _ in out.refused if letter.reason.startswith("not absorbed")]
+        assert out.record is not None
+    assert min(met["refused"], met["taken"]) > FUZZED // 10
+    # the engine has taken good and absurd readings alike; what comes after them is judged as ever
+    gas = [(3e6 + t, 0.2, 0) for t in (0, 600)] + [(3e6 + t, 1.2, 0) for t in (1200, 1230, 1260)]
+    assert "alarm_raised" in kinds(mine.reads(gas, 3e6 + 1261))
+
+
+def test_a_frame_of_ten_thousand_odd_readings_is_that_of_its_parts():
+    draw = np.random.default_rng(7)
+    n = 10_000
+    times, values = us(0) + np.arange(n) * 1_000_000, np.round(draw.uniform(0.5, 1.4, n), 2)
+    values[draw.integers(0, n, 300)] = np.nan
+    quality = np.where(draw.random(n) < 0.05, 128, 0).astype("uint8")
+    whole, parts = Mine(), Mine()
+    header = FrameHeader(SITE, "f", "test", us(n))
+    batch = make_batch(["T1"] * n, times, values, quality)
+    expected = whole.step(encode_frame(batch), header.encode(), n).events
+    found = []
+    for start in range(0, n, 997):
+        some = batch.slice(start, 997)
+        names = pa.array(some.column(0).to_pylist()).dictionary_encode()
+        part = pa.record_batch([names, *some.columns[1:]], batch.schema)
+        found += parts.step(encode_frame(part), header.encode(), n).events
+    told = [(event.kind, event.occurred_at, event.data) for event in expected]
+    assert told == [(event.kind, event.occurred_at, event.data) for event in found]
