@@ -119,7 +119,7 @@ def _catalogue(_: Settings) -> Check:
 def _lake(settings: Settings) -> Check:
     from warehouse import connect
 
-    if not settings.lake.is_dir():
+    if not settings.lake_url and not settings.lake.is_dir():
         return Check("lake", True, False, "nothing has landed yet")
     try:
         with connect(settings.data) as lake:

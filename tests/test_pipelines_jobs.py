@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.compact import compact_lake
+from pipelines.compact import NotCompacted, compact_lake
 from pipelines.kpis import send_kpis, shortened
 from pipelines.publish import publish_warehouse
 from pipelines.serve import JOBS, main
@@ -137,3 +137,15 @@ def test_an_unknown_job_is_wrong_use(asked, capsys):
     assert ended.value.code == 2
     told = capsys.readouterr().err
     assert all(job in told for job in JOBS)
+
+
+def test_a_table_that_cannot_be_opened_does_not_keep_the_others_from_being_compacted(tmp_path):
+    land_vectors(tmp_path, commits=6)
+    commands = LakeTable.open(tmp_path / "lake", "commands")
+    for version in (1, 2):
+        commands.append(commands.schema.empty_table(), {}, {})
+        assert commands.version == version
+    (commands.path / "_delta_log" / f"{1:020d}.json").write_bytes(b"{")
+    with pytest.raises(NotCompacted, match=r"1\.json cannot be read"):
+        compact_lake(settings(tmp_path))
+    assert len(LakeTable.open(tmp_path / "lake", "hazard_events").file_uris()) == 1
