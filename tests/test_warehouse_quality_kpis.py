@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 import yaml
@@ -44,18 +45,22 @@ def letters_of(case: dict[str, Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_case(path: Path, tmp_path: Path) -> None:
-    case = yaml.safe_load(path.read_text("utf-8"))
+def warehouse_of(case: dict[str, Any], data: Path) -> duckdb.DuckDBPyConnection:
     known = dt.datetime.fromisoformat(case["registered_at"])
     sites, sensors = [Site.parse(each) for each in case["sites"]], [Sensor.parse(each) for each in case["sensors"]]
-    registry(tmp_path, "registry_sites", [(s.site_id, s.model_dump(mode="json"), known) for s in sites])
-    registry(tmp_path, "registry_sensors", [(s.sensor_id, s.model_dump(mode="json"), known) for s in sensors])
-    lake = tmp_path / "lake"
+    registry(data, "registry_sites", [(s.site_id, s.model_dump(mode="json"), known) for s in sites])
+    registry(data, "registry_sensors", [(s.sensor_id, s.model_dump(mode="json"), known) for s in sensors])
+    lake = data / "lake"
     LakeTable.open(lake, "readings").append(pa.Table.from_pylist(readings_of(case), READINGS), {}, {})
     if letters := letters_of(case):
         LakeTable.open(lake, "dead_letters").append(pa.Table.from_pylist(letters, DEAD_LETTERS), {}, {})
-    con = warehouse.connect(tmp_path)
+    return warehouse.connect(data)
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path, tmp_path: Path) -> None:
+    case = yaml.safe_load(path.read_text("utf-8"))
+    con = warehouse_of(case, tmp_path)
     for ask in case["expect"]:
         window = ask.get("window") and tuple(day_start(day) for day in ask["window"])
         rows = QualityAt(con, ask["as_of"]).rows(ask.get("by", ()), window, [path.parent.name])

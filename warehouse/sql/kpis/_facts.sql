@@ -102,7 +102,7 @@ SELECT
     current.closed_at,
     is_found AND current.closed_at IS NULL AS is_open,
     reopened_at,
-    cycle,
+    life.cycle,
     due0,
     due,
     due_cycle,

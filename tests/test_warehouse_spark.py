@@ -1,0 +1,148 @@
+"""Every KPI on Spark gives what DuckDB gives: the same SQL files, one session, the cases' own data."""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from schemas.times import day_start
+from tests import test_warehouse_alarm_kpis as alarm_cases
+from tests import test_warehouse_kpis as hazard_cases
+from tests import test_warehouse_list_kpis as list_cases
+from tests import test_warehouse_programme_kpis as programme_cases
+from tests import test_warehouse_quality_kpis as quality_cases
+from tests.conftest import missing
+from warehouse.kpis import KINDS, clipped, ending, facts_at, kpi_ids
+from warehouse.ledger import connect_events, read_events
+from warehouse.spark import EVERYTHING, SparkKpis, facts_view, translated
+
+HERE = Path(__file__).parent
+LONG = os.environ.get("QINGLING_PROOF") == "long"
+GROUPINGS = [(), ("region",)]
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    if shutil.which("java") is None:
+        missing("Java", "install a Java 17 runtime")
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        missing("pyspark", "run scripts/setup.sh, or install the extra `spark`")
+    session = (
+        SparkSession.builder.master("local[1]").appName("parity")
+        .config("spark.driver.memory", "700m").config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", "1").config("spark.sql.session.timeZone", "Asia/Shanghai")
+        .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        .config("spark.sql.codegen.wholeStage", "false").config("spark.log.level", "OFF")
+        .getOrCreate()
+    )  # fmt: skip
+    yield session
+    session.stop()
+
+
+def cases(kind: str) -> list[tuple[Path, dict[str, Any]]]:
+    """The cases of a kind's KPIs, one of each KPI in the short form."""
+    found = [
+        (path, yaml.safe_load(path.read_text("utf-8")))
+        for path in sorted((HERE / "kpis").glob("*/*.yaml")) if path.parent.name in kpi_ids(kind)
+    ]  # fmt: skip
+    return found if LONG else list({path.parent.name: (path, case) for path, case in found}.values())
+
+
+def hand_over(spark: Any, con: duckdb.DuckDBPyConnection, name: str, query: str, folder: Path) -> None:
+    """A relation of DuckDB's as a Spark view, over Parquet as the lake has it."""
+    file = folder / f"{name}.parquet"
+    file.unlink(missing_ok=True)
+    con.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
+    spark.read.parquet(str(file)).createOrReplaceTempView(name)
+
+
+def key(group: dict[str, str]) -> str:
+    return "".join(f"{name}={code}" for name, code in group.items()) or EVERYTHING
+
+
+def compare(spark: Any, facts: Any, kpi_id: str, window: Any) -> None:
+    """Both engines' rows of one KPI: the same groups, the same figures."""
+    duck = {key(row.group): row for row in facts.rows_of(GROUPINGS, window, [kpi_id])}
+    start, end = clipped(window, facts.as_of)
+    values = {"as_of": facts.as_of, "window_from": start, "window_to": end}
+    found = SparkKpis(spark).rows(kpi_id, values)
+    assert set(found) == set(duck)
+    for group, (num, den, value, excluded) in found.items():
+        row = duck[group]
+        told = (kpi_id, group, found[group], row)
+        assert num == pytest.approx(row.num) and den == pytest.approx(row.den), told
+        assert value == pytest.approx(row.value) and excluded == row.excluded, told
+
+
+def instant(said: Any) -> Any:
+    return dt.datetime.fromisoformat(said) if isinstance(said, str) else said
+
+
+def asks(case: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
+    """(as_of, known_as_of, window) of a case's questions, each once."""
+    found = dict.fromkeys(
+        (instant(ask["as_of"]), ask.get("known_as_of"), ask.get("window") and tuple(map(day_start, ask["window"])))
+        for ask in case["expect"]
+    )  # fmt: skip
+    return list(found) if LONG else list(found)[:1]
+
+
+def test_kpis_over_hazards_from_the_events_on(spark, tmp_path):
+    """Facts too are made on Spark, of nothing but `hazard_events`: the worked vectors and every case's hazards."""
+    events = read_events(hazard_cases.VECTORS)[0]
+    for path, case in [(p, yaml.safe_load(p.read_text("utf-8"))) for p in hazard_cases.CASES]:
+        named = {f"{path.parent.name}/{path.stem}/{name}": steps for name, steps in case["hazards"].items()}
+        for event in hazard_cases.events_of(named):
+            events.append(event.model_copy(update={"event_id": f"{path.stem}{event.event_id}"}))
+    con = connect_events(events)
+    hand_over(spark, con, "hazard_events", "FROM hazard_events", tmp_path)
+    days = ["2024-12-31"] if not LONG else ["2023-12-31", "2024-06-30", "2024-12-31", "2025-12-31",
+                                                          "2026-11-23"]  # fmt: skip
+    for day in map(dt.date.fromisoformat, days):
+        facts = facts_at(con, day, None, "hazards")
+        SparkKpis(spark).hazards(ending(day), None, GROUPINGS)
+        for kpi_id in kpi_ids("hazards"):
+            compare(spark, facts, kpi_id, None)
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"hazards"}))
+def test_kpis_over_everything_else_from_the_facts_on(kind, spark, tmp_path):
+    for n, (path, case) in enumerate(cases(kind)):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        con = {
+            "alarms": lambda case, _: alarm_cases.warehouse_of(alarm_cases.events_of(case), case["sites"]),
+            "lists": list_cases.warehouse_of, "programme": programme_cases.warehouse_of,
+            "quality": quality_cases.warehouse_of,
+        }[kind](case, folder)  # fmt: skip
+        for as_of, known, window in asks(case):
+            facts = facts_at(con, as_of, known, kind)
+            kpi_id = path.parent.name
+            by = [by for by in GROUPINGS if set(by) <= set(facts.groups)]
+            facts.rows_of(by, window, [kpi_id])
+            grp = "array_to_string(list_transform(list_zip(grp.names, grp.codes), lambda p: p[1] || '=' || p[2]), '')"
+            view = facts_view(kpi_id)
+            query = f"SELECT CASE WHEN len(grp.names) = 0 THEN '' ELSE {grp} END AS grp, * EXCLUDE grp FROM {view}"
+            hand_over(spark, con, view, query, folder)
+            if kpi_id == "K17c":
+                hand_over(spark, con, "criteria_clauses", "FROM criteria_clauses", folder)
+            compare(spark, facts, kpi_id, window)
+
+
+@pytest.mark.parametrize("kpi_id", kpi_ids())
+def test_every_kpi_is_put_into_spark_s_words(kpi_id):
+    from warehouse.kpis import kpi_sql
+
+    now = dt.datetime.now(dt.UTC)
+    text = translated(kpi_sql(kpi_id), {"as_of": now, "window_from": now, "window_to": now})
+    words = ("shanghai_day", "epoch_us", "$as_of", "$window", "&&", "//")
+    assert [word for word in words if word in text.lower()] == []
