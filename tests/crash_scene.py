@@ -42,7 +42,10 @@ class Kafka:
 
 
 class Scene:
-    """`w0`, `w1` … are processing workers, `landing` lands; `felt` has (fault, seconds until all partitions moved)."""
+    """`w0`, `w1` … are processing workers, `landing` lands; `felt` has (fault, seconds until all partitions moved).
+
+    A partition has moved when a step of it stands in the log whose record was written after the fault.
+    """
 
     def __init__(self, kafka: Kafka, running: Installation, traffic: Traffic) -> None:
         self.kafka, self.running, self.traffic = kafka, running, traffic
@@ -56,7 +59,7 @@ class Scene:
 
     def _saw(self, record: Record) -> None:
         with self._moved:
-            self._stepped[record.partition] = time.monotonic()
+            self._stepped[record.partition] = record.timestamp_us / 1e6
             self._moved.notify_all()
 
     def close(self) -> None:
@@ -77,15 +80,13 @@ class Scene:
         return self._chance.choice(self.workers())
 
     def alive_again(self, name: str, since: float) -> None:
-        """Wait until a complete step of every partition has been read that was not there at `since`; note how long."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Wait until every partition has a complete step that was written after `since`; note how long it took."""
+        deadline = time.time() + PATIENCE_S
         while True:
             with self._moved:
                 if self._moved.wait_for(lambda: min(self._stepped) > since, 1):
                     break
-            assert time.monotonic() < deadline, (
-                f"{name}: {self._tail.error or ''} {self._stepped}\n{self.running.logs()}"
-            )
+            assert time.time() < deadline, f"{name}: {self._tail.error or ''} {self._stepped}\n{self.running.logs()}"
             self._supervise()
         self.felt.append((name, min(self._stepped) - since))
 
@@ -97,9 +98,9 @@ class Scene:
     def drain(self) -> None:
         """No more traffic; until everything that was sent is absorbed and has landed."""
         self.traffic.stop()
-        deadline = time.monotonic() + 2 * PATIENCE_S
+        deadline = time.time() + 2 * PATIENCE_S
         while not self.running.drained():
-            assert time.monotonic() < deadline, f"{self.told()}\nnot drained\n{self.running.logs()}"
+            assert time.time() < deadline, f"{self.told()}\nnot drained\n{self.running.logs()}"
             self._supervise()
             time.sleep(0.2)
 
@@ -118,7 +119,7 @@ class Scene:
     def kill(self, name: str, **next_life: str) -> None:
         """SIGKILL at a random moment; started again at once, if wanted with a fault of its own."""
         time.sleep(self._chance.uniform(0, 1))
-        since = time.monotonic()
+        since = time.time()
         self.running.signal(name, signal.SIGKILL)
         self.worker(name, **next_life)
         if name != "landing" and not next_life:
@@ -128,41 +129,41 @@ class Scene:
         """The worker ends itself at `point` in its next life, and is started again."""
         self.kill(name, QINGLING_FAULT=f"{point}:{self._chance.randint(1, 12)}")
         self.wait_ended(name)
-        since = time.monotonic()
+        since = time.time()
         self.worker(name)
         if name != "landing":
             self.alive_again(f"killed itself when {point}", since)
 
     def broker(self, number: signal.Signals, away_s: float = 0) -> None:
-        since = time.monotonic()
+        since = time.time()
         self.kafka.restart(number, away_s)
         self.alive_again(f"{number.name} of the broker", since)
 
     def freeze(self, name: str, seconds: float) -> None:
         """Stopped for longer than its session: others take over; then it wakes in the middle of what it was doing."""
-        since = time.monotonic()
+        since = time.time()
         self.running.signal(name, signal.SIGSTOP)
         time.sleep(seconds)
         self.alive_again("SIGSTOP of a worker", since)
         self.running.signal(name, signal.SIGCONT)
-        self.alive_again("SIGCONT of a worker", time.monotonic())
+        self.alive_again("SIGCONT of a worker", time.time())
 
     def rebalance(self, name: str) -> None:
         """The worker joins if it is not there, else it leaves in order."""
         process = self.running.processes.get(name)
         if process is None or process.poll() is not None:
-            since = time.monotonic()
+            since = time.time()
             self.worker(name)
             time.sleep(3)  # it must have joined
             self.alive_again("a worker joins", since + 2)
         else:
-            since = time.monotonic()
+            since = time.time()
             self.running.signal(name, signal.SIGTERM)
             self.alive_again("a worker leaves", since)
 
 
 @contextmanager
-def scene(base: Path, session_s: float, rate: float = 25.0) -> Iterator[Scene]:
+def scene(base: Path, session_s: float, rate: float = 16.0) -> Iterator[Scene]:
     """Kafka, two workers, landing and traffic; everything has begun to move."""
     if not list(JARS.glob("kafka-server-[0-9]*.jar")):
         missing("Apache Kafka", "run scripts/kafka_jars.sh")
@@ -176,7 +177,7 @@ def scene(base: Path, session_s: float, rate: float = 25.0) -> Iterator[Scene]:
                 it.worker(name)
             traffic.start()
             try:
-                it.alive_again("start", time.monotonic())
+                it.alive_again("start", time.time())
                 yield it
             finally:
                 it.close()

@@ -44,13 +44,16 @@ def test_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
 
 
 def one_round(it: Scene, n: int) -> None:
-    """One fault of each of the five kinds; workers and landing by turns."""
+    """A fault of each of the five kinds, of workers and landing by turns.
+
+    `die_at` is two of them: SIGKILL at a random moment, and at a point of its work in the next life.
+    """
+    if LONG:
+        it.kill(it.one() if n % 2 else "landing")
     if n % 2:
-        it.kill("landing")
-        it.die_at(it.one(), ("written", "committing", "committed")[n % 3])
-    else:
-        it.kill(it.one())
         it.die_at("landing", ("parquet", "landed")[n // 2 % 2])
+    else:
+        it.die_at(it.one(), ("written", "committing", "committed")[n // 2 % 3])
     it.rebalance("w2")
     it.freeze(it.one(), SESSION_S * 1.3)
     it.broker((signal.SIGKILL, signal.SIGTERM)[n % 2], away_s=30 if LONG and n == 3 else 0)
