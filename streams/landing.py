@@ -103,11 +103,13 @@ def make_app(settings: Settings) -> faust.App:
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
     ids: dict[str, str] = {}
     owned: set[Place] = set()
-    unassigned_since = time.monotonic()
+    unassigned_since: float | None = time.monotonic()
+    turn = 0  # counts assignments and revocations: what was begun in an earlier turn is not ours any more
 
     @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins
     async def revoked(_app: faust.App, _revoked: object, **_: object) -> None:
-        nonlocal unassigned_since
+        nonlocal unassigned_since, turn
+        turn += 1
         ready.clear()
         async with busy:  # the running batch is committed before anyone else can own its partitions
             ready.clear()  # what was still being taken has made it ready
@@ -119,10 +121,14 @@ def make_app(settings: Settings) -> faust.App:
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: Iterable[TopicPartition], **_: object) -> None:
         """Returns at once: until it does the member sends no heartbeat, and reading the lake may take longer."""
-        app.add_future(take({(tp.topic, tp.partition) for tp in assigned if tp.topic in topics()}))
+        nonlocal unassigned_since, turn
+        unassigned_since, turn = None, turn + 1
+        app.add_future(take({(tp.topic, tp.partition) for tp in assigned if tp.topic in topics()}, turn))
 
-    async def take(places: set[Place]) -> None:
+    async def take(places: set[Place], begun: int) -> None:
         async with busy:
+            if begun != turn:
+                return
             found = await asyncio.to_thread(_take, lander, servers, sorted(places))
             if found != ids:
                 natural.clear()
@@ -149,8 +155,8 @@ def make_app(settings: Settings) -> faust.App:
 
     @app.timer(5.0)
     async def watch() -> None:
-        if not owned and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            log.error("no partition was assigned for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
+        if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
+            log.error("not in the group for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
             os._exit(3)
 
     return app

@@ -31,11 +31,14 @@ class Kafka:
     def _start(self) -> Broker:
         return self._running.enter_context(apache_kafka(self._folder, JARS, self._port))
 
-    def restart(self, number: signal.Signals, away_s: float = 0) -> None:
+    def restart(self, number: signal.Signals, away_s: float = 0) -> float:
+        """Ended by a signal, and started again; returns when it was gone."""
         os.kill(self.broker.pid, number)
         self._running.close()
+        gone = time.time()
         time.sleep(away_s)
         self.broker = self._start()
+        return gone
 
     def close(self) -> None:
         self._running.close()
@@ -135,9 +138,8 @@ class Scene:
             self.alive_again(f"killed itself when {point}", since)
 
     def broker(self, number: signal.Signals, away_s: float = 0) -> None:
-        since = time.time()
-        self.kafka.restart(number, away_s)
-        self.alive_again(f"{number.name} of the broker", since)
+        gone = self.kafka.restart(number, away_s)
+        self.alive_again(f"{number.name} of the broker", gone)
 
     def freeze(self, name: str, seconds: float) -> None:
         """Stopped for longer than its session: others take over; then it wakes in the middle of what it was doing."""
