@@ -20,6 +20,7 @@ class HazardIndex:
         self._key_of: dict[str, Key] = {}
         self._holder: dict[tuple[str, str], str] = {}
         self._span_holder: dict[str, str] = {}
+        self._finding_holder: dict[str, str] = {}
         for held in store.values():
             self.add(held)
 
@@ -45,8 +46,7 @@ class HazardIndex:
         root = key[0] if held.root_criterion_id else ""
         for evidence_id, is_span in _evidence(held):
             self._holder.setdefault((root, evidence_id), held.hazard_id)
-            if is_span:
-                self._span_holder.setdefault(evidence_id, held.hazard_id)
+            (self._span_holder if is_span else self._finding_holder).setdefault(evidence_id, held.hazard_id)
 
     def _age(self, hazard_id: str) -> tuple[dt.datetime, str]:
         held = self._store.brief(hazard_id)
@@ -68,14 +68,19 @@ class HazardIndex:
                 for root in ("", key[0] if key else ""):
                     if self._holder.get((root, evidence_id)) == stub.hazard_id:
                         del self._holder[root, evidence_id]
-                if self._span_holder.get(evidence_id) == stub.hazard_id:
-                    del self._span_holder[evidence_id]
+                for holders in (self._span_holder, self._finding_holder):
+                    if holders.get(evidence_id) == stub.hazard_id:
+                        del holders[evidence_id]
 
     def holder(self, root: str, evidence_id: str) -> str | None:
         return self._holder.get((root, evidence_id))
 
     def span_holder(self, evidence_id: str) -> str | None:
         return self._span_holder.get(evidence_id)
+
+    def finding_holder(self, evidence_id: str) -> str | None:
+        """The hazard that holds the finding, whatever clause it was held under."""
+        return self._finding_holder.get(evidence_id)
 
     def open_hazard(self, key: Key) -> str | None:
         """The open hazard that evidence of `key` belongs to: its own, else the one its own was merged into."""

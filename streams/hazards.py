@@ -89,12 +89,12 @@ class SiteHazards:
         hazardous = judgement.verdict in _HAZARDOUS
         root = self.catalogue.root_of(clause.id) if clause and (hazardous or not past) else ""
         occasion = Occasion(self.site.site_id, judgement.occurred_at, recorded_at, causes, cause, imported=past)
+        if past and (holder := self._book.index.finding_holder(judgement.evidence[0].evidence_id)):
+            return list(self._retell(judgement, holder, occasion))  # a row is one hazard, whatever its clause
         fresh = tuple(e for e in judgement.evidence if self._held_by(judgement, root, e.evidence_id) is None)
         events = self._complete(judgement, root, occasion)
         if fresh and (hazardous or past):
             events += self._take_in(judgement, root, fresh, occasion)
-        elif past and (holder := self._held_by(judgement, root, judgement.evidence[0].evidence_id)):
-            events += self._retell(judgement, holder, occasion)
         return events
 
     def _take_in(
@@ -102,14 +102,11 @@ class SiteHazards:
     ) -> list[Event]:  # fmt: skip
         """The evidence goes to the open hazard of its clause and place, or opens one."""
         found_at, place = found_at_of(judgement), judgement.place_id or judgement.place
-        finding, past = judgement.finding, occasion.imported
-        identity = root or f"finding/{fresh[0].evidence_id}"
-        key = (identity, place)
+        past, alone = occasion.imported, f"finding/{fresh[0].evidence_id}"
+        key = (root or alone, place)
         target = None if past else self._book.index.open_hazard(key)
-        if target is None:
-            target = hazard_id(identity, self.site.site_id, place, found_at)
-            if past and finding and self.has_hazard(target):  # a ledger's dates are days: rows must not fall together
-                target = hazard_id(f"{identity}/{finding.finding_id}", self.site.site_id, place, found_at)
+        if target is None:  # a ledger's dates are days: rows of one clause and place must not fall together
+            target = hazard_id(alone if past else key[0], self.site.site_id, place, found_at)
         if self._book.store.archived(target):
             return []  # its evidence was told again after it was archived; the verdict stands in its topic
         events = []

@@ -4,7 +4,8 @@ import datetime as dt
 
 from schemas.ledger import LedgerEntry
 from schemas.terms import Role, Verdict
-from tests.hazard_bench import DAY, FACE, GAS, T0, Bench, found
+from schemas.times import to_us
+from tests.hazard_bench import DAY, FACE, GAS, POWER, T0, Bench, found
 
 CLOSED = LedgerEntry(
     level=Verdict.MAJOR, due_at=T0 - 400 * DAY, rectified_at=T0 - 420 * DAY, closed_at=T0 - 410 * DAY,
@@ -42,6 +43,20 @@ def test_the_same_row_read_again_adds_only_what_is_new_in_it() -> None:
     assert bench.sees(found("row7", FOUND, ledger=CLOSED)) == ["rectification_done", "hazard_closed"]
     assert bench.sees(found("row7", FOUND, ledger=CLOSED)) == []
     assert len({e.event_id for e in bench.events}) == len(bench.events)
+
+
+def test_the_same_row_is_the_same_hazard_under_another_clause_and_long_after() -> None:
+    bench = Bench()
+    bench.sees(found("row7", FOUND, ledger=CLOSED))
+    (row,) = bench.ids
+    assert bench.sees(found("row7", FOUND, POWER, ledger=CLOSED)) == []
+    bench.hazards.take_changed(1)
+    assert bench.sees(found("row7", FOUND, POWER, ledger=CLOSED)) == []
+    bench.hazards.age(to_us(bench.now + 181 * DAY))
+    assert bench.hazards.get(row) is None
+    for clause in (GAS, POWER, None):
+        assert bench.sees(found("row7", FOUND, clause, ledger=CLOSED)) == []
+    assert bench.ids == [row]
 
 
 def test_rows_of_one_day_clause_and_place_stay_apart() -> None:
