@@ -19,6 +19,7 @@ from console.reopening import with_what_is_known
 from console.rows import SORTS
 from console.security import check_token
 from console.standing import ONLY, stands, stated
+from schemas.alarms import AlarmState
 from schemas.commands import CommandResult
 from schemas.hazards import HazardStateRecord
 from schemas.model import Refused
@@ -206,16 +207,16 @@ async def command(request: Request) -> Response:
         body = orjson.loads(await request.body())
         asked = dict(body)
         kind, target = str(asked["kind"]), str(asked["target_id"])
-        site_id = _site_of(office, command_kind(kind).target, target)
+        held = await _held(office, command_kind(kind).target, target)
     except (orjson.JSONDecodeError, TypeError, ValueError, KeyError) as error:
         return refusal(400, "bad_request", f"a JSON object with kind and target_id is wanted: {error}")
-    if site_id is None:
+    if held is None:
         return refusal(404, "not_found", f"no {command_kind(kind).target} {target} on the board")
-    with office.live.reading() as picture:
-        data = with_what_is_known(kind, picture.hazards.get(target), asked.get("data") or {})
+    hazard = held if isinstance(held, HazardStateRecord) else None
+    data = with_what_is_known(kind, hazard, asked.get("data") or {})
     try:
         made = make_command(
-            kind, site_id, target, actor, data=data, seen_version=asked.get("seen_version"),
+            kind, held.site_id, target, actor, data=data, seen_version=asked.get("seen_version"),
             command_id=asked.get("command_id"), occurred_at=asked.get("occurred_at"),
         )  # fmt: skip
     except NotAllowed as refused:
@@ -237,14 +238,15 @@ def _answered(answer: CommandResult) -> Json:
     return Json(content, 200 if answer.accepted else 409)
 
 
-def _site_of(office: Office, what: str, target: str) -> str | None:
+async def _held(office: Office, what: str, target: str) -> AlarmState | HazardStateRecord | None:
+    """What the board knows of the target; a hazard closed long ago stands in the warehouse alone."""
     with office.live.reading() as picture:
-        held = (
-            picture.alarms.get(target) or picture.signals.get(target)
-            if what == "alarm"
-            else picture.hazards.get(target)
-        )
-        return held.site_id if held else None
+        if what == "alarm":
+            return picture.alarms.get(target) or picture.signals.get(target)
+        hazard = picture.hazards.get(target)
+    if hazard is None and (found := await office.dossier(target)) is not None:
+        hazard = found.state
+    return hazard
 
 
 ROUTES = [

@@ -9,7 +9,7 @@ from schemas.deadlines import Deadline, Span, load_rules, read_rules
 from schemas.hazards import HazardStateRecord
 from schemas.model import Refused
 from schemas.registry import CalendarDay
-from schemas.terms import SHANGHAI
+from schemas.terms import SHANGHAI, Verdict
 from schemas.times import day_end, to_us
 from schemas.workdays import Calendar, load_holidays
 from streams.deadlines import standing, timers
@@ -29,6 +29,7 @@ from tests.hazard_bench import (
     WANG,
     Bench,
     asked,
+    found,
     sensed,
     span,
 )  # fmt: skip
@@ -222,6 +223,17 @@ def test_overdue_and_nearly_due_are_told_for_any_instant(when: str, overdue: boo
     told = standing(bench.latest, RULES.of("140402", "coal"), CALENDAR, at)
     assert (told.overdue, told.nearly_due, told.days_left) == (overdue, near, left)
     assert told.due_at == ends("2026-08-01")
+
+
+def test_the_limit_that_a_finding_gives_counts_until_a_plan_gives_another() -> None:
+    bench = Bench()
+    bench.hazards = SiteHazards(SITE, CATALOGUE, around=Surroundings(Duties(revision=1)))
+    bench.sees(found("f1", T0, None, verdict=Verdict.GENERAL, deadline="2026-07-10"))
+    assert ("missed", "rectification", 1) in ticks(bench, ends("2026-07-10") + MICRO)
+    assert bench.latest.due is None  # the KPIs count plans
+    bench.does(WANG, "plan", PLAN | {"due_at": "2026-08-01"}, when=T0 + 9 * DAY)
+    told = standing(bench.latest, RULES.of("140402", "coal"), CALENDAR, T0 + 10 * DAY)
+    assert (told.overdue, told.due_at) == (False, ends("2026-08-01"))
 
 
 def test_timers_go_on_after_a_restart_and_the_same_timer_gives_the_same_event() -> None:
