@@ -47,18 +47,23 @@ def guarded(data: Path | None = None, memory: str = "2GB") -> duckdb.DuckDBPyCon
     """
     settings = Settings() if data is None else Settings(data=data)
     con = duckdb.connect(str(published_path(data)), read_only=True)
-    for statement in (
+    for statement in fence(settings.lake, memory):
+        con.execute(statement)
+    return con
+
+
+def fence(lake: Path, memory: str = "2GB") -> tuple[str, ...]:
+    """The settings that make a connection to a published file a guarded one; a BI tool runs them as it connects."""
+    return (
         "SET TimeZone = 'Asia/Shanghai'",
         f"SET memory_limit = {quoted(memory)}",
         f"SET threads = {THREADS}",
         "SET temp_directory = ''",
         "SET python_enable_replacements = false",  # no variable of ours is a table
-        f"SET allowed_directories = [{quoted(str(settings.lake.absolute()) + '/')}]",
+        f"SET allowed_directories = [{quoted(str(lake.absolute()) + '/')}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
-    ):
-        con.execute(statement)
-    return con
+    )
 
 
 def check_question(con: duckdb.DuckDBPyConnection, query: str) -> None:
