@@ -13,7 +13,7 @@ class Attention:
     """Times are the steps' `now`, microseconds. `since_us` goes into every step record: a replay is told it."""
 
     since_us: int | None = None  # since when this process has held the partition
-    input_at_us: int = 0  # the last step that read something, and how old its newest input was then
+    input_at_us: int = -1  # the last step that read something, and how old its newest input was then
     lag_us: int = 0
 
     def begin(self, now_us: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from schemas.kpis import KpiRow
+from schemas.kpis import kpis as kpi_dictionary
 from schemas.model import Refused
 from schemas.terms import SHANGHAI
 from schemas.times import MICROSECOND, bare_date, day_end, day_start, from_us, shanghai_day
@@ -145,7 +146,7 @@ class _FactsAt:
             KpiRow(
                 kpi_id=kpi_id, group=dict(zip(row["grp"]["names"], row["grp"]["codes"], strict=True)), as_of=self.as_of,
                 window=window, num=row["num"], den=row["den"], value=_value(row), excluded=row["excluded"],
-                data_as_of=self.data_as_of, detail=_plain(row.get("detail") or {}),
+                data_as_of=self.data_as_of, detail=_held_against(kpi_id, _value(row), _plain(row.get("detail") or {})),
             )
             for row in sorted(rows, key=lambda row: (row["grp"]["names"], row["grp"]["codes"]))
         ]  # fmt: skip
@@ -266,6 +267,12 @@ def rows_at(
         if kind in of_kind and known:
             rows += facts_at(con, as_of, known_as_of, kind).rows_of(known, window, of_kind[kind])
     return rows
+
+
+def _held_against(kpi_id: str, value: float | None, detail: dict[str, Any]) -> dict[str, Any]:
+    """`detail`, and in `over` the names of the dictionary's limits that the row exceeds, if the KPI has any."""
+    entry = kpi_dictionary()[kpi_id]
+    return detail | {"over": entry.over(value, detail)} if entry.limits else detail
 
 
 def _value(row: dict[str, Any]) -> float | None:
