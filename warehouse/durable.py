@@ -188,9 +188,10 @@ def _stats(metadata: pq.FileMetaData, rows: pa.Table) -> str:
         column = rows.column(name)
         if pa.types.is_dictionary(column.type):
             nulls[name] = column.null_count
-            texts = [text for chunk in column.chunks for text in chunk.dictionary.to_pylist() if text is not None]
-            if texts:
-                lows[name], highs[name] = min(texts), max(texts)
+            bounds = [pc.min_max(chunk.dictionary).as_py() for chunk in column.chunks]
+            if any(bound["min"] is not None for bound in bounds):
+                lows[name] = min(bound["min"] for bound in bounds if bound["min"] is not None)
+                highs[name] = max(bound["max"] for bound in bounds if bound["max"] is not None)
     return orjson.dumps({
         "numRecords": metadata.num_rows, "minValues": {name: _text(value) for name, value in lows.items()},
         "maxValues": {name: _text(value) for name, value in highs.items()}, "nullCount": nulls,
