@@ -73,6 +73,8 @@ class SiteSignals:
         # the longest time, in us, after which a reading still counts
         stale_us = [int(min(STALE_PERIODS * s.period_s * 1_000_000, 1 << 62)) for s in self.sensors]
         self.stale_us = np.array(stale_us, "int64")
+        self._bottom, self._top = np.array([_shown(s) for s in self.sensors], "float64").reshape(-1, 2).T
+        self._any_range = bool(np.isfinite(self._top).any())
         self._dictionary: tuple[pa.Array, Ints] | None = None
         self._at_place: dict[tuple[str, str], list[int]] = {}
         self._in_area: dict[tuple[int, str], list[int]] = {}
@@ -95,8 +97,13 @@ class SiteSignals:
         sensors = self._numbers(column.dictionary)[column.indices.to_numpy()]
         us = times.view(pa.int64()).to_numpy()
         bits, values = quality.to_numpy(), value.to_numpy()
-        # NaN compares false, so it is unusable too
-        values = np.where((bits & _UNUSABLE == 0) & (np.abs(values) < ABSURD), values, np.nan)
+        usable = np.abs(values) < ABSURD  # false for NaN too
+        if bits.any():
+            usable &= (bits & _UNUSABLE) == 0
+        if self._any_range:
+            usable &= (values <= self._top[sensors]) & (values >= self._bottom[sensors])
+        if not usable.all():
+            values = np.where(usable, values, np.nan)
         alarmed, rows = bits & _ALARM, frame.row_numbers()
         kept = (sensors >= 0) & (us > self.last_us[sensors]) if self.sensors else sensors > 0
         if not kept.all():
@@ -262,3 +269,11 @@ class SiteSignals:
 
     def sensor_ids(self, numbers: Iterable[int]) -> tuple[str, ...]:
         return tuple(self.sensors[i].sensor_id for i in sorted(set(numbers)))
+
+
+def _shown(sensor: Sensor) -> tuple[float, float]:
+    """Between what a value must lie: further off than the sensor's whole range again it is in another unit, or none."""
+    low, high = sensor.range_low, sensor.range_high
+    if low is None or high is None or not low < high:
+        return -np.inf, np.inf
+    return low - (high - low), high + (high - low)
