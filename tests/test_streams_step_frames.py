@@ -140,7 +140,7 @@ def wild(chance: random.Random, steps: Steps) -> Record:
     count, going = chance.choice((0, 1, 2, 5, 40)), NOW + (50 * steps.offset - 10_000_000) * SECOND
     rows = [
         (chance.choice(("gas", "gas", "wind", "work", "ghost", "", "气")),
-         chance.choice((NOW, NOW, 0, -1, 1 << 62, -(1 << 63))) + chance.randrange(-700, 700) * SECOND,
+         chance.choice((*[going] * 20, NOW + 601 * SECOND, 0, -1, 1 << 62, -(1 << 63))) + chance.randrange(60) * SECOND,
          chance.choice(values), chance.randrange(256))
         for _ in range(count)
     ]  # fmt: skip
