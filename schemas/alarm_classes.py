@@ -37,6 +37,7 @@ class SignalSettings(_Row):
     """When a sensor counts as lost, ill or tampered with; see the file for units and reasons."""
 
     silent_periods: float
+    silent_least_s: float
     ill_periods: float
     late_s: float
     calibration_s: float

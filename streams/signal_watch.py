@@ -40,7 +40,8 @@ class SignalWatch:
         self.since_us = np.full(n + 1, NEVER_US, "int64")
         period_s = [sensors[s].period_s if s in sensors else _DEFAULT_PERIOD_S for s in ids]
         self._period_us: Ints = np.array([*(round(p * 1e6) for p in period_s), _FAR_US // 1000], "int64")
-        self._patience_us: Ints = (self._period_us * settings.silent_periods).astype("int64")
+        least_us = round(settings.silent_least_s * 1e6)
+        self._patience_us: Ints = np.maximum(self._period_us * settings.silent_periods, least_us).astype("int64")
         place = {sensor_id: i for i, sensor_id in enumerate(ids)}
         for sensor_id, (condition, since_us) in held.items():
             if sensor_id in place:

@@ -144,3 +144,11 @@ def test_a_restart_in_the_middle_of_it_all_changes_nothing():
     assert brief(expected) == [
         ("signal_lost", 130), ("signal_restored", 160), ("calibration_started", 190), ("calibration_ended", 220),
     ]  # fmt: skip
+
+
+def test_a_quick_sensor_is_not_lost_by_a_stutter():
+    quick = sensor("T1", period_s=1), sensor("T2", period_s=1)
+    alarms = engine([rule()], *quick)
+    alarms.on_frame(both(0, 0))
+    assert tick(alarms, 60 + 59) == []
+    assert brief(tick(alarms, 60 + 61)) == [("signal_lost", 60 + 60)]
