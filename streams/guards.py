@@ -21,6 +21,7 @@ from streams.surroundings import Surroundings
 from streams.transitions import MOVING, allowed_rows, is_legal, row_of
 
 CLOCKS_DIFFER = dt.timedelta(minutes=10)  # two people's clocks may differ by this much
+_NOTES = frozenset({"deadline_neared", "deadline_missed"})
 _BACKDATERS = frozenset({Role.SUPERVISOR, Role.ADMIN})
 _COMMAND_OF = {kind.event: name for name, kind in COMMANDS.items()}
 
@@ -62,13 +63,19 @@ def decide(
         return refuse("not_found", f"{command.target_id} at {command.site_id}")
     if command.actor.role not in kind.roles:
         return refuse("role", f"{command.kind} is for {', '.join(sorted(kind.roles))}, not {command.actor.role}")
-    if command.seen_version is not None and command.seen_version != state.version:
+    if command.seen_version is not None and _changed_since(state, command.seen_version):
         return refuse("stale_version", _since(state, command.seen_version))
     return (
         _misplaced(state, kind.event, command)
         or _mistimed(state, kind.event, command, now)
         or _recorded(state, kind.event, command, catalogue, known, around)
     )
+
+
+def _changed_since(state: HazardStateRecord, seen: int) -> bool:
+    """Whether there is anything that the person has not seen; that a deadline was told of changes nothing about it."""
+    missed = [event.kind for event in state.recent if event.version > seen]
+    return seen > state.version or len(missed) < state.version - seen or any(kind not in _NOTES for kind in missed)
 
 
 def _since(state: HazardStateRecord, seen: int) -> str:

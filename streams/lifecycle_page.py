@@ -156,7 +156,8 @@ def _commands() -> list[str]:
 
 def _guards() -> list[str]:
     lines = [
-        "Guards bind live commands; the first that says no is the answer's `guard`.\n",
+        "Guards bind live commands; the first that says no is the answer's `guard`. A reminder or escalation makes no",
+        "command stale; anything else that a person has not seen does.\n",
         "| guard | 中文 | meaning |",
         "| --- | --- | --- |",
     ]

@@ -262,6 +262,18 @@ def test_a_tick_with_nothing_due_looks_at_no_hazard(monkeypatch: pytest.MonkeyPa
     assert ticks(bench, *(T0 + HOUR + n * dt.timedelta(seconds=1) for n in range(50))) == []
 
 
+def test_a_reminder_makes_nobodys_command_stale_and_anything_else_does() -> None:
+    bench = watched()
+    seen = bench.latest.version
+    assert ticks(bench, T0 + 20 * HOUR) == [("neared", "judge", 0)]
+    bench.sees(sensed(span("s2", T0 + 20 * HOUR)))
+    assert bench.does(LI, "judge", {"verdict": "major"}, seen_version=seen) == "!stale_version"
+    seen = bench.latest.version
+    assert ticks(bench, T0 + 24 * HOUR) == [("missed", "judge", 1)]
+    assert bench.does(LI, "judge", {"verdict": "major"}, seen_version=seen) == "judged_major"
+    assert bench.does(LI, "report", {"to": "regulator"}, seen_version=bench.latest.version + 1) == "!stale_version"
+
+
 def test_a_settled_hazard_has_no_timers() -> None:
     bench = watched()
     command = asked("c", "judge", bench.latest.hazard_id, LI, T0 + HOUR, {"verdict": "none", "reason": "误报"})
