@@ -9,14 +9,16 @@ import heapq
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from schemas.hazards import HazardStateRecord
+from schemas.hazard_history import Closing, Due, Judged, RecentEvent
+from schemas.hazards import HAZARD_EVENTS, Evidence, HazardRegistered, HazardStateRecord, Measure, PlanApproved
 from schemas.model import Refused
-from schemas.terms import HazardState
+from schemas.terms import HazardSource, HazardState, MeasureKind, Verdict
 from schemas.times import to_us
 from streams.transitions import SETTLED
 
@@ -48,10 +50,35 @@ class Stub:
         return not self.packed
 
     def unpack(self) -> HazardStateRecord:
-        return HazardStateRecord.parse(zlib.decompress(self.packed))
+        reader = zlib.decompressobj(zdict=_shape())
+        return HazardStateRecord.parse(reader.decompress(self.packed) + reader.flush())
 
 
 Held = HazardStateRecord | Stub
+
+
+@cache
+def _shape() -> bytes:
+    """What every record has in common, so that it is not kept with each: a closed hazard of no content, as JSON."""
+    when, person, text = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "by", "text"
+    plan = PlanApproved(
+        due_at=when, responsible_person=person, responsible_unit=text, funds=0, contingency_plan=text,
+        interim_control=text, measures=tuple(Measure(kind=kind, text=text) for kind in MeasureKind),
+    )  # fmt: skip
+    kinds = [kind for kind in HAZARD_EVENTS if kind.startswith(("hazard", "plan", "rect", "acc", "resp", "simi"))]
+    return HazardStateRecord(
+        hazard_id="", site_id="", state=HazardState.CLOSED, version=8, found_at=when, changed_at=when, plan=plan,
+        registered=HazardRegistered(found_at=when, source=HazardSource.IOT), verdict=Verdict.MAJOR, judged_at=when,
+        evidence=(Evidence(evidence_id="", kind="finding"), Evidence(evidence_id="", kind="span", began_at=when)),
+        dues=(Due(due_at=when, approved_at=when, kind="plan_approved"),), closings=(Closing(cycle=1, closed_at=when),),
+        judgements=(Judged(occurred_at=when, verdict=Verdict.MAJOR),), counts=dict.fromkeys(kinds, 1),
+        recent=tuple(RecentEvent(version=1, kind=kind, by=person, occurred_at=when) for kind in kinds),
+    ).encode()  # fmt: skip
+
+
+def _pack(raw: bytes) -> bytes:
+    writer = zlib.compressobj(6, zdict=_shape())
+    return writer.compress(raw) + writer.flush()
 
 
 def stub_of(state: HazardStateRecord) -> Stub:
@@ -60,7 +87,7 @@ def stub_of(state: HazardStateRecord) -> Stub:
         root_criterion_id=state.root_criterion_id, place=state.place_id or state.registered.place,
         found_at=state.found_at, closed_at=state.closed_at, changed_at=state.changed_at, merged_into=state.merged_into,
         evidence=tuple((e.evidence_id, e.kind == "span") for e in state.evidence),
-        similar_open=bool(state.similar_open), packed=zlib.compress(state.encode(), 1),
+        similar_open=bool(state.similar_open), packed=_pack(state.encode()),
     )  # fmt: skip
 
 
@@ -96,7 +123,7 @@ def _stub_of_text(said: dict[str, Any], raw: bytes) -> Stub:
         place=said.get("place_id") or said["registered"].get("place", ""), found_at=found_at,
         closed_at=when("closed_at"), changed_at=changed_at, merged_into=said.get("merged_into"),
         evidence=tuple((e["evidence_id"], e["kind"] == "span") for e in said.get("evidence", ())),
-        similar_open=bool(said.get("similar_open")), packed=zlib.compress(raw, 1),
+        similar_open=bool(said.get("similar_open")), packed=_pack(raw),
     )  # fmt: skip
 
 
