@@ -44,7 +44,7 @@ class History:
 def read_hazard(data: Path, hazard_id: str, state: HazardStateRecord | None = None) -> History:
     """What the lake holds of a hazard; `error` says why nothing could be read. Never raises for a missing lake."""
     try:
-        with warehouse.connect(data) as con:
+        with warehouse.connect(data, views=("hazard_events", "criterion_verdicts")) as con:
             events = _events(con, _EVENTS, [hazard_id])
             history = History(events)
             known = state or history.state

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 
+import duckdb
 import polars
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ import warehouse
 from tests.lake_rows import APP, START, land, readings, states
 from tests.local_s3 import LocalS3
 from warehouse.lake import REFUSES, Fenced, LakeTable, SchemaBreak
+from warehouse.publish import publish
 
 FRAMES = "log/telemetry.frames/0"
 
@@ -135,3 +137,17 @@ def test_duckdb_reads_the_lake_on_s3_through_the_same_views(s3, tmp_path, monkey
             (120, 3, 3 * 780.0)
         ]
         assert lake.execute("select count(*) from raw.registry_rules").fetchall() == [(20,)]
+
+
+def test_a_warehouse_published_from_s3_holds_what_needs_no_s3(s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("QINGLING_LAKE_URL", s3.lake)
+    table = LakeTable.open(s3.lake, "readings")
+    table.append(readings(0, 40, START), {FRAMES: 0}, {FRAMES: None})
+    build = publish(tmp_path)
+    assert build.rows["readings"] == 40 and build.rows["sensor_days"] > 0
+    con = duckdb.connect(str(build.path), read_only=True)  # a plain reader, without our file system
+    names = {name for (name,) in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    assert {"sensor_days", "hazards", "hazard_days", "quality_checks"} <= names
+    assert not names & {"readings", "evidence_sources", "processing_steps"}
+    assert con.execute("SELECT sum(readings) FROM sensor_days").fetchone() == (40,)
+    assert con.execute("SELECT count(*) FROM hazard_days").fetchone() == (0,)

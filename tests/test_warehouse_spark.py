@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import yaml
+from deltalake import DeltaTable
 
+import warehouse
+from schemas.tables import TABLES
 from schemas.times import day_start
 from tests import test_warehouse_alarm_kpis as alarm_cases
 from tests import test_warehouse_kpis as hazard_cases
@@ -18,7 +22,9 @@ from tests import test_warehouse_list_kpis as list_cases
 from tests import test_warehouse_programme_kpis as programme_cases
 from tests import test_warehouse_quality_kpis as quality_cases
 from tests.conftest import missing
+from tests.test_warehouse_publish import reading_rows
 from warehouse.kpis import KINDS, clipped, ending, facts_at, kpi_ids
+from warehouse.lake import LakeTable
 from warehouse.ledger import connect_events, read_events
 from warehouse.spark import EVERYTHING, SparkKpis, facts_view, translated
 
@@ -146,3 +152,23 @@ def test_every_kpi_is_put_into_spark_s_words(kpi_id):
     text = translated(kpi_sql(kpi_id), {"as_of": now, "window_from": now, "window_to": now})
     words = ("shanghai_day", "epoch_us", "$as_of", "$window", "&&", "//")
     assert [word for word in words if word in text.lower()] == []
+
+
+def test_the_lake_opened_by_duckdb_polars_and_spark_gives_equal_counts(spark, tmp_path):
+    """The files a version of a table names, compacted once, beside superseded ones that nobody may count."""
+    pl = pytest.importorskip("polars")
+    table = LakeTable.open(tmp_path / "lake", "readings")
+    for n in range(6):
+        table.append(pa.Table.from_pylist(reading_rows(100 * n, 7), TABLES["readings"]), {}, {})
+    table.compact(min_files=4)
+    delta = DeltaTable(tmp_path / "lake" / "readings")
+    files = [uri.removeprefix("file://") for uri in delta.file_uris()]
+    counts = {
+        "duckdb": duckdb.sql(f"SELECT count(*) FROM read_parquet({files})").fetchall()[0][0],
+        "polars": pl.scan_delta(str(tmp_path / "lake" / "readings")).select(pl.len()).collect().item(),
+        "spark": spark.read.parquet(*files).count(),
+        "ours": warehouse.connect(tmp_path, views=["readings"])
+        .execute("SELECT count(*) FROM readings")
+        .fetchall()[0][0],
+    }
+    assert set(counts.values()) == {42}, counts

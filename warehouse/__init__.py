@@ -3,6 +3,7 @@
 The landing process imports `warehouse.lake` and must not load DuckDB, hence the imports inside.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,15 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def connect(data: Path | None = None) -> "duckdb.DuckDBPyConnection":
+def connect(data: Path | None = None, views: Iterable[str] | None = None) -> "duckdb.DuckDBPyConnection":
     """An in-memory DuckDB whose views show the lake as of this moment; times are shown in Asia/Shanghai.
 
-    `data` is the data folder, default QINGLING_DATA. Connect again to see what has landed since.
+    `data` is the data folder, default QINGLING_DATA; `views` the ones wanted (with what they read), default all: naming
+    them is quicker. Connect again to see what has landed since.
     """
     from warehouse.views import connect as over_lake
 
-    return over_lake(data)
+    return over_lake(data, views)
 
 
 def published(data: Path | None = None) -> "duckdb.DuckDBPyConnection":

@@ -32,10 +32,12 @@ from warehouse.views import (
     define_facts,
     define_macros,
     define_reference,
+    needed,
     query_of,
     quoted,
     raw_reads,
     raw_view,
+    reach,
     reads,
     view_names,
 )
@@ -82,12 +84,15 @@ def build_file(
         if last is not None:
             con.execute(f"ATTACH {quoted(str(last.path))} AS last (READ_ONLY)")
         con.execute("USE build")
+        remote = reach(con, sources)
         built = _layers(con, sources, built_at, clock, last)
         _own_tables(con, built, history)
         built.results = check_build(con, built.rows, last.rows if last else {}, built.as_of, accepted)
         _fill(con, "quality_checks", [result.row() for result in built.results])
         built.rows["quality_checks"] = len(built.results)
         _fill(con, "build_manifest", _manifest(sources, built, built_at))
+        if remote:
+            _without_remote(con)
         _explain(con)
         con.execute("CHECKPOINT build")
         con.execute("USE memory")
@@ -239,6 +244,18 @@ def _fill(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
     counted = con.execute(f"SELECT count(*) FROM {name}").fetchone()  # noqa: S608 - a name of our own views
     return int(counted[0]) if counted else 0
+
+
+def _without_remote(con: duckdb.DuckDBPyConnection) -> None:
+    """Who opens the file cannot read S3 by it: views over files there are for `warehouse.connect()`."""
+    for name in reversed([name for name in view_names() if name in VIEWS]):
+        if any(raw_reads(other) - {"as_of"} for other in needed([name]) & VIEWS):
+            con.execute(f"DROP VIEW {name}")
+    for (table,) in con.execute(
+        "SELECT view_name FROM duckdb_views() "
+        "WHERE database_name = 'build' AND schema_name = 'raw' AND view_name <> 'as_of'"
+    ).fetchall():
+        con.execute(f"DROP VIEW raw.{table}")
 
 
 def _explain(con: duckdb.DuckDBPyConnection) -> None:

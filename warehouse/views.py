@@ -71,8 +71,7 @@ def build_views(
     `as_of` is the instant that "overdue" and the like are of, default now.
     """
     con.execute("CREATE SCHEMA IF NOT EXISTS raw")
-    if any(file.startswith("s3://") for source in sources.values() for file in source.files):
-        con.register_filesystem(DuckFiles(storage()))
+    reach(con, sources)
     for source in sources.values():
         con.execute(raw_view(source))
     define_reference(con)
@@ -84,6 +83,14 @@ def build_views(
             con.execute(f"CREATE OR REPLACE VIEW {name} AS {query_of(name)}")
             if name == "hazard_events":
                 define_facts(con)
+
+
+def reach(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> bool:
+    """Let `con` read files on S3, if any source lies there; whether one does."""
+    remote = any(file.startswith("s3://") for source in sources.values() for file in source.files)
+    if remote:
+        con.register_filesystem(DuckFiles(storage()))
+    return remote
 
 
 def define_macros(con: duckdb.DuckDBPyConnection) -> None:
