@@ -1,9 +1,10 @@
 import pytest
 
+from schemas.alarm_classes import alarm_classes
 from schemas.alarms import AlarmRule
 from schemas.model import Refused
-from schemas.registry import Sensor
-from schemas.terms import Direction
+from schemas.registry import Place, Sensor
+from schemas.terms import Direction, Priority
 from streams.alarms import SiteAlarms
 from streams.decode import Record
 from streams.registry import Registry
@@ -104,3 +105,76 @@ def test_two_limits_on_one_side_are_two_alarms():
     assert [it.rule_id for it in rules] == ["value.high", "value.2.high", "value.3.high"]
     alarms = SiteAlarms(SITE, rules, {"T1": Sensor(sensor_id="T1", site_id=SITE)})
     assert brief(alarms.on_frame(frame([(0, 1.7)]))) == [("raised", 0), ("raised", 0)]
+
+
+INTAKE = Place(place_id="P1", site_id=SITE, kind="coal_face_intake")
+FACE = Place(place_id="P2", site_id=SITE, kind="coal_face")
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "expected"),
+    [
+        (INTAKE, {}, [(0.5, [])]),  # the place's set-point, though the sensor has no limit of its own
+        (INTAKE, {"alarm_high": 1.0}, [(0.5, [])]),  # the stricter one
+        (INTAKE, {"alarm_high": 0.4}, [(0.4, [0.5])]),
+        (FACE, {"alarm_high": 1.0}, [(1.0, [1.5])]),  # from the cut-off on it is P1
+        (FACE, {"alarm_high": 1.0, "cut_high": 1.3}, [(1.0, [1.3])]),
+        (None, {"alarm_high": 1.0}, [(1.0, [])]),
+    ],
+)
+def test_methane_limits_go_by_the_place(place, given, expected):
+    it = sensor(place_id=place.place_id if place else "", **given)
+    rules = default_rules([it], {place.place_id: place} if place else {})
+    assert [(each.limit, [step.limit for step in each.escalations]) for each in rules] == expected
+    assert {(each.class_id, each.priority) for each in rules} == {("methane", "P2")}
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        ({"limit": 1.2}, "limit 1.2 instead of 1"),
+        ({"limit": 1.0, "on_delay_s": 61}, "on_delay_s 61 instead of 60"),
+        ({"limit": 0.1, "kind": "rate"}, "it watches something else"),
+        ({"limit": 1.2, "approval": "批〔2026〕3号"}, None),
+        ({"limit": 0.8, "on_delay_s": 60}, None),
+        ({"limit": 1.0}, None),
+    ],
+)
+def test_a_laxer_rule_is_refused_without_an_approval(own, why):
+    registry = Registry()
+    registry.apply(Record("log", "registry.sensors", 0, 0, b"T1", sensor(alarm_high=1.0).encode()))
+    asked = Record("log", "registry.rules", 0, 1, b"r", rule(**own).encode())
+    if why is not None:
+        with pytest.raises(Refused, match="laxer than methane without an approval") as refused:
+            registry.apply(asked)
+        assert why in refused.value.reason
+    else:
+        registry.apply(asked)
+    (in_force,) = registry.alarm_rules(SITE)
+    assert in_force.limit == (1.0 if why else own["limit"])
+    assert in_force.priority == ("P3" if "approval" in own else "P2")  # the class's, unless a lesser one is approved
+    assert (in_force.class_id, bool(in_force.action_zh)) == ("methane", True)  # what the site leaves open
+
+
+def test_a_laxer_rule_that_came_before_its_sensor_is_not_in_force_either():
+    registry = Registry()
+    registry.apply(Record("log", "registry.rules", 0, 0, b"r", rule(limit=1.2).encode()))
+    registry.apply(Record("log", "registry.sensors", 0, 1, b"T1", sensor(alarm_high=1.0).encode()))
+    assert [each.limit for each in registry.alarm_rules(SITE)] == [1.0]
+    assert ["limit 1.2 instead of 1" in each.reason for each in registry.laxer_rules(SITE)] == [True]
+
+
+def test_a_raise_names_the_version_of_its_definition():
+    one, other, elsewhere = rule(), rule(limit=0.9), rule("T2")
+    assert one.version == elsewhere.version != other.version
+    (raised,) = SiteAlarms(SITE, [one], {"T1": sensor()}).on_frame(frame([(0, 1.2)]))
+    assert raised.data["rule_version"] == one.version
+
+
+def test_every_class_says_what_it_rests_on_and_every_alarm_has_one():
+    classes = alarm_classes()
+    assert len({each.id for each in classes.classes}) == len(classes.classes)
+    assert all(each.basis and each.zh and each.en for each in classes.classes)
+    assert {row.priority for row in classes.priorities} == set(Priority)
+    for direction in Direction:
+        assert classes.of(Sensor(sensor_id="x", site_id="s", signal="unheard_of"), "", direction).signals == ()
