@@ -39,8 +39,12 @@ def daily(con: duckdb.DuckDBPyConnection, day: dt.date) -> tuple[list[KpiRow], l
     for as_of in days_of(day):
         for kind in KINDS:
             facts = facts_at(con, as_of, None, kind)
-            rows += facts.rows_of([by for by in GROUPINGS if set(by) <= set(facts.groups)])
-            members += facts.members()
+            asked = [by for by in GROUPINGS if set(by) <= set(facts.groups)]
+            for row in facts.rows_of([*asked, (facts.member,)]):  # in one go: each KPI's query runs once
+                if set(row.group) != {facts.member}:
+                    rows.append(row)
+                elif row.num or row.den or row.excluded:
+                    members.append(row)
     return rows, members
 
 
