@@ -70,6 +70,7 @@ class SiteSignals:
         self.source = np.zeros(n, "int16")  # of the frame that carried the latest reading: place in `sources`,
         self.offset = np.full(n, -1, "int64")  # and offset there
         self.sources: list[str] = []  # log_id/topic/partition
+        self._any_alarmed = False
         # the longest time, in us, after which a reading still counts
         stale_us = [int(min(STALE_PERIODS * s.period_s * 1_000_000, 1 << 62)) for s in self.sensors]
         self.stale_us = np.array(stale_us, "int64")
@@ -98,13 +99,15 @@ class SiteSignals:
         us = times.view(pa.int64()).to_numpy()
         bits, values = quality.to_numpy(), value.to_numpy()
         usable = np.abs(values) < ABSURD  # false for NaN too
+        alarmed = bits
         if bits.any():
             usable &= (bits & _UNUSABLE) == 0
+            alarmed = bits & _ALARM
         if self._any_range:
             usable &= (values <= self._top[sensors]) & (values >= self._bottom[sensors])
         if not usable.all():
             values = np.where(usable, values, np.nan)
-        alarmed, rows = bits & _ALARM, frame.row_numbers()
+        rows = frame.row_numbers()
         kept = (sensors >= 0) & (us > self.last_us[sensors]) if self.sensors else sensors > 0
         if not kept.all():
             sensors, us, values, rows, alarmed = sensors[kept], us[kept], values[kept], rows[kept], alarmed[kept]
@@ -124,10 +127,10 @@ class SiteSignals:
         if not len(us):
             return True
         steps = us[1:] - us[:-1]
-        if (steps < 0).any():
+        if len(steps) and steps.min() < 0:
             return False
         moments = np.zeros(len(us), "int64")
-        np.cumsum(steps > 0, out=moments[1:])
+        (steps > 0).cumsum(out=moments[1:])
         count = len(self.sensors)
         if (moments[-1] + 1) * count > 64 * len(us):
             return False
@@ -151,9 +154,12 @@ class SiteSignals:
         self.last_us[sensors] = read.us
         self.value[sensors] = read.values
         self.row[sensors] = read.rows
-        self.alarmed[sensors] = read.alarmed
         self.offset[sensors] = read.offset
-        self.source[sensors] = read.source
+        if self._any_alarmed or read.alarmed.any():
+            self._any_alarmed = True
+            self.alarmed[sensors] = read.alarmed
+        if len(self.sources) > 1:  # else all are of the first
+            self.source[sensors] = read.source
 
     def coordinate(self, i: int) -> str:
         return f"{self.sources[self.source[i]]}/{self.offset[i]}/{self.row[i]}"
@@ -264,6 +270,7 @@ class SiteSignals:
             i = self.index.get(sensor_id)
             if i is not None:
                 self.last_us[i], self.row[i], self.alarmed[i] = us, row, alarmed
+                self._any_alarmed |= bool(alarmed)
                 self.source[i], self.offset[i] = frames[frame]
                 self.value[i] = np.nan if value is None else value
 

@@ -141,7 +141,7 @@ class Watching:
             areas = self._signals.area[sensors]
             rows |= (us > self._hi[areas]) | (us <= self._lo[areas])
             rows |= (areas == SITE_WIDE) & ((us > hi) | (us <= lo))
-        return np.flatnonzero(rows) + start
+        return rows.nonzero()[0] + start
 
     def _note(self, moved: Sequence[int]) -> bool:
         """Take what these sensors' latest readings say. Whether a watch has become active by it."""
@@ -251,7 +251,7 @@ def _moments(us: Ints, hot: Ints) -> Iterator[tuple[int, int, Ints]]:
     place = 0
     while place < len(hot):
         at_us = us[hot[place]]
-        last = int(np.searchsorted(us, at_us, "right"))
-        beyond = int(np.searchsorted(hot, last))
-        yield int(np.searchsorted(us, at_us)), last, hot[place:beyond]
+        last = int(us.searchsorted(at_us, "right"))
+        beyond = int(hot.searchsorted(last))
+        yield int(us.searchsorted(at_us)), last, hot[place:beyond]
         place = beyond
