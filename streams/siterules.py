@@ -85,15 +85,16 @@ class SiteRule:
         if i not in self._sides:
             self._sides[i] = self._sides_of(i)
         sides = self._sides[i]
-        return None if sides is None else tuple(limit is None or holds(value, limit) for holds, limit in sides)
+        if sides is None:
+            return None
+        # the site's own alarm bit may speak for `alarm_raised`
+        return (bool(self.signals.alarmed[i]), *(limit is None or holds(value, limit) for holds, limit in sides))
 
     def _sides_of(self, i: int) -> list[tuple[Callable[[Any, Any], bool], Limit]] | None:
         signal, condition = self.signals.sensors[i].signal, self.clause.condition
         asked = list(leaves(condition)) if condition else []
         if not self.still or any(signal == each.per or (each.per and signal == each.q) for each in asked):
             return None
-        if any(each.q == "alarm_raised" for each in asked):
-            return None  # the site's own alarm bit speaks for it
         sides: list[tuple[Callable[[Any, Any], bool], Limit]] = []
         for each in asked:
             if each.q == signal:
