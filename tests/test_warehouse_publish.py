@@ -178,6 +178,9 @@ def test_readers_in_a_loop_see_no_error_and_no_torn_build(data):
     for n in range(1, int(os.environ.get("QINGLING_PUBLISHES", "3")) + 1):
         land(data, "readings", reading_rows(1000 * n, n))
         publish(data)
+        table = LakeTable.open(data / "lake", "readings")
+        table.compact(min_files=2)
+        table.vacuum(kept_files(data), retention_hours=0)
     stop.set()
     for reader in readers:
         reader.join()
