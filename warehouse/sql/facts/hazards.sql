@@ -34,8 +34,9 @@ SELECT
         WHEN 'hazard_downgraded' THEN 'judged_general'
     END) AS state,
     verdict,
-    criterion_id,
-    document_id,
+    facts.criterion_id,
+    coalesce(facts.document_id, clause.document_id) AS document_id,
+    clause.article,
     catalogue_version,
     in_m AS is_major,
     is_open,
@@ -59,3 +60,4 @@ LEFT JOIN dim_site AS site ON site.site_id = facts.site_id AND site.is_current
 LEFT JOIN dim_site AS then_site
     ON then_site.site_id = facts.site_id AND found_at >= then_site.valid_from AND found_at < then_site.valid_to
 LEFT JOIN dim_region AS county ON county.region = facts.region
+LEFT JOIN dim_criterion AS clause ON clause.criterion_id = facts.criterion_id AND clause.is_current

@@ -50,6 +50,8 @@ life AS (
     SELECT subject_id AS hazard_id,
         last(data->>'$.verdict' ORDER BY nth) FILTER (kind = 'hazard_judged') AS verdict,
         last(data->>'$.criterion_id' ORDER BY nth) FILTER (kind = 'hazard_judged') AS criterion_id,
+        last(data->>'$.criterion_id' ORDER BY nth)
+            FILTER (kind = 'hazard_suspected' AND data->>'$.criterion_id' <> '') AS suspected_under,
         last(data->>'$.document_id' ORDER BY nth) FILTER (kind = 'hazard_judged') AS document_id,
         last(data->>'$.catalogue_version' ORDER BY nth) FILTER (kind = 'hazard_judged') AS catalogue_version,
         last(occurred_at ORDER BY nth) FILTER (kind = 'hazard_judged') AS judged_at,
@@ -93,7 +95,7 @@ SELECT
     instant(r->>'$.found_at') AS found_at,
     coalesce(instant(r->>'$.found_at') <= as_of, false) AS is_found,
     verdict,
-    criterion_id,
+    coalesce(criterion_id, suspected_under) AS criterion_id,
     document_id,
     catalogue_version,
     judged_at,

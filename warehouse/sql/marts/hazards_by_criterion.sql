@@ -1,9 +1,9 @@
 SELECT
     criterion_id,
     any_value(criterion.document_id) AS document_id,
-    any_value(article) AS article,
-    any_value(title_zh) AS title_zh,
-    any_value(title_en) AS title_en,
+    any_value(criterion.article) AS article,
+    any_value(criterion.title_zh) AS title_zh,
+    any_value(criterion.title_en) AS title_en,
     count(*) AS hazards,
     count(*) FILTER (is_major) AS major,
     count(*) FILTER (is_major AND is_open) AS open_major,
