@@ -1,6 +1,6 @@
 """From a Kafka record to what it says. Pure: bytes in, a typed input out, or Refused with field and reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from schemas.alarms import DeviceAlarm
 from schemas.commands import Command
-from schemas.frames import FrameHeader, decode_frame
+from schemas.frame_runs import decode_frames
+from schemas.frames import FRAME_SCHEMA, FrameHeader, decode_frame
 from schemas.hazards import Finding
 from schemas.model import Refused
 from schemas.times import to_us
@@ -74,6 +75,25 @@ class Asked:
 
 
 Input = Frame | Upstream | Found | Asked
+_TOGETHER = 64  # frames decoded at once: opening a stream is paid once, and few are held in memory
+
+
+def decode_each(records: Sequence[Record]) -> Iterator[tuple[Record, Input | Refused]]:
+    """Every record in turn and what `decode` says of it; frames that follow each other are decoded together."""
+    for start in range(0, len(records), _TOGETHER):
+        part = records[start : start + _TOGETHER]
+        framed = [record for record in part if record.topic == "telemetry.frames"]
+        batches = decode_frames([record.value or b"" for record in framed])
+        found = dict(zip(map(id, framed), batches, strict=True))
+        for record in part:
+            yield record, _decoded(record, found.get(id(record)))
+
+
+def _decoded(record: Record, batch: pa.RecordBatch | Refused | None) -> Input | Refused:
+    try:  # a frame refused in a run is decoded again for itself: what is wrong is said in the usual order
+        return _frame(record, batch) if isinstance(batch, pa.RecordBatch) else decode(record)
+    except Refused as refused:
+        return refused
 
 
 def decode(record: Record) -> Input:
@@ -92,14 +112,19 @@ def decode(record: Record) -> Input:
     raise Refused("topic", f"{record.topic} is no input of the processing step")
 
 
-def _frame(record: Record) -> Frame:
-    header, batch = FrameHeader.decode(record.headers), decode_frame(record.value or b"")
+def _frame(record: Record, decoded: pa.RecordBatch | None = None) -> Frame:
+    """`decoded`: the record's batch if it was decoded already, with whatever columns later versions have."""
+    header = FrameHeader.decode(record.headers)
+    batch = decode_frame(record.value or b"") if decoded is None else decoded
     received = header.received_at_us
     if received < EARLIEST_US or (record.timestamp_us and received > record.timestamp_us + AHEAD_US):
         raise Refused("header received_at", f"{received} µs is before 2000 or ahead of the record's own time")
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if column.null_count:
-            raise Refused(name, f"{column.null_count} readings have none")
+    if batch.num_columns > len(FRAME_SCHEMA):
+        batch = batch.select(FRAME_SCHEMA.names)
+    if decoded is None:  # else nulls were refused
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if column.null_count:
+                raise Refused(name, f"{column.null_count} readings have none")
     return Frame(record, header, batch)
 
 

@@ -26,7 +26,7 @@ from streams.admission import Gate, Refusals, letter, split_absurd
 from streams.alarms import SiteAlarms
 from streams.attention import Attention
 from streams.classify import Judgement, SiteCriteria
-from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode, received_at_us, site_of
+from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode_each, received_at_us, site_of
 from streams.hazard_store import Held, read_held
 from streams.hazards import SiteHazards
 from streams.pages import SitePages, StoredMemory
@@ -232,11 +232,9 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
     watched_since = from_us(state.attention.begin(now_us))
     newest_us = 0
     touched: dict[str, SiteProcess] = {}
-    for record in sorted(records, key=lambda r: (topics()[r.topic].rank or 0, r.offset)):
-        try:
-            item = decode(record)
-        except Refused as refused:
-            out.refused.append((letter(record, refused, now_us), record))
+    for record, item in decode_each(sorted(records, key=lambda r: (topics()[r.topic].rank or 0, r.offset))):
+        if isinstance(item, Refused):
+            out.refused.append((letter(record, item, now_us), record))
             continue
         newest_us = max(newest_us, received_at_us(item))
         site_id = site_of(item)
