@@ -47,7 +47,8 @@ export function region(code) {
   return code;
 }
 
-const signal = (row) => (has(`signal.${row.signal}`) ? t(`signal.${row.signal}`) : lang === "zh" ? row.quantity || row.signal : row.signal || row.quantity);
+const word = (row) => [`signal.${row.signal}`, `quantity.${row.quantity}`].find(has);
+const signal = (row) => (word(row) ? t(word(row)) : lang === "zh" ? row.quantity || row.signal : row.signal || row.quantity);
 
 export const alarmText = (row) =>
   [signal(row), has(`side.${row.side}`) ? t(`side.${row.side}`) : row.rule_id].filter(Boolean).join(" ");
