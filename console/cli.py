@@ -15,6 +15,7 @@ from console import (
     doctor,
     export,
     ingest,
+    ingest_bridge,
     ingest_ledger,
     kpi,
     replay,
@@ -34,6 +35,7 @@ ingest.app.command("ledger")(ingest_ledger.ledger)
 ingest.app.command("exchange")(ingest_ledger.exchange)
 ingest.app.command("programme")(ingest_ledger.programme)
 ingest.app.command("template")(ingest_ledger.template)
+ingest.app.command("bridge")(ingest_bridge.bridge)
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(export.app, name="export")
 app.command("do")(do.do)

@@ -37,7 +37,7 @@ def mtt1201(
     from streams.gateways import mtt1201_folder
     from streams.gateways.tray import FolderBusyError
 
-    _log_to_stderr()
+    log_to_stderr()
     with connected() as (servers, producer), _until_signal() as stop, _progress(once and not as_json) as progress:
         try:
             tally = mtt1201_folder.run(
@@ -47,7 +47,7 @@ def mtt1201(
         except (NotADirectoryError, FolderBusyError) as error:
             talk.print(f"[red]{error}[/red]")
             raise typer.Exit(WRONG_USE if isinstance(error, NotADirectoryError) else FAILED) from None
-    _finish(tally.as_dict(), as_json, refused=tally.refused_files + tally.dead_letters)
+    finish(tally.as_dict(), as_json, refused=tally.refused_files + tally.dead_letters)
 
 
 @app.command("findings")
@@ -108,10 +108,10 @@ def send_file(file: Path, records_of: Callable[[bytes, str, int], Iterator[Any]]
             raise typer.Exit(REFUSED) from None
         finally:
             outbox.settle()
-    _finish(sent, as_json, refused=sent["dead_letters"])
+    finish(sent, as_json, refused=sent["dead_letters"])
 
 
-def _finish(summary: dict[str, int], as_json: bool, *, refused: int) -> None:
+def finish(summary: dict[str, int], as_json: bool, *, refused: int) -> None:
     if as_json:
         print(orjson.dumps(summary).decode(), flush=True)
     else:
@@ -164,7 +164,7 @@ def _progress(wanted: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
     import structlog
 
     structlog.configure(

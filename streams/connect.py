@@ -108,6 +108,17 @@ def log_ids(servers: str) -> dict[str, str]:
         admin.close()
 
 
+def log_id_of(servers: str, topic: str) -> str:
+    """The log id of a topic that is not ours. Raises NotConnected if the broker has none of that name."""
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    try:
+        if topic not in admin.list_topics():
+            raise NotConnected(f"the broker at {servers} has no topic {topic}")
+        return str(admin.describe_topics([topic])[0]["topic_id"])
+    finally:
+        admin.close()
+
+
 def begin_offsets(reader: KafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
     """The first offset that each log still has. Raises KafkaError."""
     return _offsets(reader.beginning_offsets, list(partitions))
