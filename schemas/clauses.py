@@ -105,8 +105,8 @@ class Clause(Authored):
     engineer's default and no law makes it low, and what meets it is then reviewed. `sensor_rules`: rows of
     sensor_rules.yaml that the rule says. `undecided`: row -> signals (`wanted` of the vocabulary) for want of which
     the rule cannot say it. `needs`: what would have to be seen to decide the rest, or all of a clause without a rule.
-    `keywords`, `phrasings`, `contrasts`, `excludes` and `limits` are Chinese and are what a sentence of a finding is
-    matched with.
+    `keywords`, `phrasings`, `contrasts`, `excludes`, `mentions` and `limits` are Chinese and are what a sentence of a
+    finding is matched with.
     """
 
     id: str = Field(pattern=r"^[A-Za-z0-9.\-]+$")
@@ -140,6 +140,7 @@ class Clause(Authored):
     phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
     contrasts: tuple[str, ...] = ()  # sentences near its subject that are no hazard of it
     excludes: tuple[str, ...] = ()  # words that say the clause's exemption holds, or that it was put right
+    mentions: tuple[str, ...] = ()  # a sentence that says none of these speaks of something else
     limits: tuple[Limit, ...] = ()
     note: str = ""
     source: str = ""

@@ -126,10 +126,13 @@ class Catalogue:
         return tuple(self._successors.get(clause_id, ()))
 
     def kin(self, clause: Clause) -> tuple[Clause, ...]:
-        """Clauses of the neighbouring editions with exactly the matter of this one: what is said of them fits it."""
+        """Clauses of the neighbouring editions with exactly the matter of this one: what is said of them fits it.
+
+        A heir that asks for something else is no kin: what met the old clause may not meet the new one.
+        """
         later = [each for each in self.successors(clause.id) if each.supersedes == (clause.id,)]
         earlier = [self.clauses[old] for old in clause.supersedes if self._successors[old] == [clause]]
-        return (*later, *earlier)
+        return tuple(each for each in (*later, *earlier) if each.conditions == clause.conditions or not each.conditions)
 
     def root_of(self, clause_id: str) -> str:
         """The earliest clause that this one carries on, through every edition: one hazard, whatever the list is called.

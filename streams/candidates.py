@@ -37,11 +37,15 @@ class Prepared:
     bounds: tuple[Bound, ...]
     unread: tuple[Reading, ...]
     exemptions: tuple[str, ...]
+    mentions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A clause that an issue may mean. `broken`: the number, `exemption`: the word that says it does not hold."""
+    """A clause that an issue may mean. `broken`: the number, `exemption`: the word that says it does not hold.
+
+    `unsaid`: words of which the clause's matter has one, and the issue none.
+    """
 
     prepared: Prepared
     features: dict[str, float]
@@ -49,6 +53,7 @@ class Candidate:
     readings: tuple[Reading, ...]
     broken: Reading | None
     exemption: str
+    unsaid: tuple[str, ...] = ()
 
     @property
     def clause(self) -> Clause:
@@ -56,7 +61,7 @@ class Candidate:
 
     @property
     def excluded(self) -> bool:
-        return self.broken is not None or bool(self.exemption)
+        return self.broken is not None or bool(self.exemption) or bool(self.unsaid)
 
     @property
     def lacking(self) -> tuple[Bound, ...]:
@@ -102,7 +107,8 @@ def prepare(clause: Clause, kin: Sequence[Clause] = (), cases: Sequence[Case] | 
     bounds = tuple(bound_of(limit) for limit in clause.limits)
     words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
     unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
-    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(words))
+    mentions = tuple(dict.fromkeys(fold(word).text for word in clause.mentions))
+    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(words), mentions)
 
 
 @cache
@@ -204,10 +210,11 @@ class Field:
             if word in text and _says(text, word):
                 exemption = word
                 break
-        features["exempt"] = float(bool(exemption))
+        unsaid = () if any(word in text for word in prepared.mentions) else prepared.mentions
+        features["exempt"] = float(bool(exemption or unsaid))
         order = self._calibration.order
         place = likeness + sum([order[name] * features[name] for name in _READ if features[name]])
-        return Candidate(prepared, features, place, readings, broken, exemption)
+        return Candidate(prepared, features, place, readings, broken, exemption, unsaid)
 
     def _sure(
         self, candidates: Sequence[Candidate], text: str, found: Sequence[Number], cues: dict[str, int], like: Likeness

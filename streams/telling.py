@@ -77,6 +77,9 @@ def _seen(first: Candidate, issue: Issue) -> tuple[str, str]:
     if first.exemption:
         zh.append(f"排除：{first.exemption}")
         en.append(f"excluded by “{first.exemption}”")
+    if first.unsaid:
+        zh.append(f"未提及 {'、'.join(first.unsaid)}")
+        en.append(f"says nothing of {', '.join(first.unsaid)}")
     zh.append(_cues(issue, zh=True))
     en.append(_cues(issue, zh=False))
     return "；".join(filter(None, zh)), "; ".join(filter(None, en))
