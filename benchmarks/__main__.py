@@ -1,4 +1,4 @@
-"""`make bench` (`python -m benchmarks [--only a,c,d,e] [--broker kafka]`): one table of what Qingling costs.
+"""`make bench` (`python -m benchmarks [--only a,b,c,d,e] [--broker kafka]`): one table of what Qingling costs.
 
 Everything that is compared is measured in the same run, alternating; read ratios, not seconds: they hold on one machine
 at one moment. docs/performance.md keeps a table with its machine.
@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cost, latency, sensors, workers
+from benchmarks import bridge, cost, latency, sensors, workers
 from benchmarks.workload import Workload
 
 
@@ -26,6 +26,13 @@ def part_a(chosen: argparse.Namespace) -> list[Any]:
         print("   ", cost.line(f"frames of {work.sensors * moments:,}", costs), flush=True)
         found += [{"frame": work.sensors * moments, "ratio": each.ratio, **asdict(each)} for each in costs]
     return found
+
+
+def part_b(chosen: argparse.Namespace) -> list[Any]:
+    print("(b) CPU seconds per million single JSON readings made into frames: bridge, loop by hand, Quix Streams")
+    rounds = bridge.measure(chosen.broker, chosen.singles, chosen.rounds)
+    print("   ", bridge.line(f"{chosen.singles:,} readings", rounds), flush=True)
+    return [{"to_hand": each.to_hand, "to_quix": each.to_quix, **asdict(each)} for each in rounds]
 
 
 def part_c(chosen: argparse.Namespace) -> list[Any]:
@@ -61,7 +68,9 @@ def part_e(chosen: argparse.Namespace) -> list[Any]:
     return found
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], list[Any]]] = {"a": part_a, "c": part_c, "d": part_d, "e": part_e}
+PARTS: dict[str, Callable[[argparse.Namespace], list[Any]]] = {
+    "a": part_a, "b": part_b, "c": part_c, "d": part_d, "e": part_e,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -70,7 +79,8 @@ def main() -> None:
     parser.add_argument("--broker", choices=["embedded", "kafka"], default="kafka")
     parser.add_argument("--frames", type=int, default=6_000, help="frames of 1,000 readings; fewer of larger ones")
     parser.add_argument("--sites", type=int, default=200, help="sites of 500 sensors for (a) and (e)")
-    parser.add_argument("--rounds", type=int, default=3, help="of (a), each on a fresh broker")
+    parser.add_argument("--singles", type=int, default=1_000_000, help="readings of (b)")
+    parser.add_argument("--rounds", type=int, default=3, help="of (a) and (b), each on a fresh broker")
     parser.add_argument("--seconds", type=int, default=30, help="of (c), at each rate")
     parser.add_argument("--sensors", type=int, default=200_000, help="of (d), at most")
     chosen = parser.parse_args()

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.bridge import readings
+from benchmarks.bridge_by_hand import frames_of
 from benchmarks.by_hand import SiteState
 from benchmarks.sampler import Sampler
 from benchmarks.workload import DEADBAND, LIMIT, OFF_DELAY_US, ON_DELAY_US, Workload
@@ -15,6 +17,9 @@ from schemas.frames import decode_frame
 from schemas.registry import Sensor
 from streams.alarms import SiteAlarms
 from streams.decode import Record, decode
+from streams.gateways.bridge_dialects import dialects
+from streams.gateways.bridge_frames import Range, frames
+from streams.gateways.bridge_readings import read
 from streams.rules import default_rules
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +35,25 @@ def test_processing_and_the_loop_by_hand_raise_the_same_alarms_and_land_every_re
     assert [each["frame"] for each in rounds] == [1_000, 5_000]
     for each in rounds:
         assert each["raised"] == each["raised_by_hand"] > 0
+
+
+@pytest.mark.embedded
+def test_the_bridge_the_loop_by_hand_and_quix_make_frames_of_every_single_reading() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--only", "b", "--broker", "embedded", "--singles", "4000"]
+    done = subprocess.run([*command, "--rounds", "1"], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    (contest,) = json.loads(done.stdout.splitlines()[-1])["b"]
+    assert contest["frames"] >= contest["frames_by_hand"] / 4 > 0
+
+
+def test_the_loop_by_hand_makes_the_bridges_frames_of_the_same_messages() -> None:
+    messages = [message for _, message in readings(3_000)]
+    found = read(messages, dialects()["chemical"], 1_900_000_000_000_000)
+    assert found.refused == []
+    ours = frames(found.batch, Range("log", "t", 0, 0, 3_000), "bridge", 1, unit=True)
+    assert [(h.site_id, decode_frame(raw, later_columns=True)) for h, raw in ours] == [
+        (h.site_id, decode_frame(raw, later_columns=True)) for h, raw in frames_of(messages, "t", 1)
+    ]
 
 
 def test_the_rule_by_hand_is_the_default_rule() -> None:

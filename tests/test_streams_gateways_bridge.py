@@ -10,6 +10,9 @@ from collections import Counter
 
 import orjson
 import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -23,6 +26,7 @@ from streams.connect import producer
 from streams.gateways.bridge_dialects import dialect_of, dialects
 from streams.gateways.bridge_frames import FRAME_ROWS, Plan, Range, frames
 from streams.gateways.bridge_readings import _at_once, one, read
+from streams.gateways.bridge_records import Run, Runs
 from streams.reader import read_to_end
 
 NOW_US = 1_795_400_000_000_000  # 2026-11-23 10:13:20 +08:00 and a bit
@@ -173,6 +177,26 @@ def test_a_plan_is_read_back_and_that_of_another_log_says_nothing():
     assert Plan.of("log", 7, plan.metadata()) == plan
     assert Plan.of("another", 7, plan.metadata()) == Plan("another", 0, 0)
     assert Plan.of("log", 7, "") == Plan("log", 7, 7)
+
+
+def record_batch(first: int, count: int, producer_id: int = -1) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 3, producer_id >= 0, producer_id, 0, 0, 1 << 20)
+    for n in range(count):
+        builder.append(n, 1_000 + first + n, None, b"%d" % (first + n), [])
+    raw = builder.build()
+    raw[:8] = first.to_bytes(8, "big")
+    return bytes(raw)
+
+
+def test_a_fetch_gives_columns_and_leaves_out_what_was_read_or_aborted():
+    raw = record_batch(10, 5) + record_batch(15, 2, producer_id=7) + record_batch(17, 1)
+    fetched = Runs(("t", 0), MemoryRecords(raw), [(7, 15)], 12, None, None, True, READ_COMMITTED)
+    whole = Run()
+    for run in fetched:
+        whole.append(run)
+    assert (whole.values, whole.offsets) == ([b"12", b"13", b"14", b"17"], [12, 13, 14, 17])
+    assert whole.stamps == [1_012, 1_013, 1_014, 1_017]
+    assert (fetched.next_fetch_offset, whole.before(14), whole.take(3).offset, len(whole)) == (18, 2, 14, 1)
 
 
 SCRIPT = """

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
-import aiokafka.consumer.fetcher as fetcher
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, KafkaTimeoutError
@@ -27,6 +26,7 @@ from streams.gateways.bridge_dialects import Dialect
 from streams.gateways.bridge_frames import Plan, Range, frames
 from streams.gateways.bridge_plans import Plans
 from streams.gateways.bridge_readings import read
+from streams.gateways.bridge_records import Run, fetch_runs
 from streams.gateways.outbox import Outgoing, dead, to_site
 
 RANGE_RECORDS = 50_000  # of one partition at most
@@ -47,14 +47,6 @@ class Sent:
     dead_letters: int = 0
 
 
-class Records(fetcher.PartitionRecords):
-    """Hands on what the compiled parser made. aiokafka copies every record into a ConsumerRecord of twelve fields,
-    which costs more than all the rest of a reading's way through here."""
-
-    def _consumer_record(self, _tp: TopicPartition, record: Any) -> Any:
-        return record
-
-
 class Bridge:
     """One member of the group that bridges `topic`. `run` in an event loop of its own."""
 
@@ -72,14 +64,14 @@ class Bridge:
         group = f"qingling-bridge-{topic}"
         self._busy = asyncio.Lock()
         self._plans: dict[TopicPartition, Plan] = {}  # of the partitions that are ours
-        self._waiting: dict[TopicPartition, list[Any]] = {}  # fetched, in no range yet or in one that is not whole
+        self._waiting: dict[TopicPartition, Run] = {}  # fetched, in no range yet or in one that is not whole
         self._turn = 0  # new with every rebalance
         self._settled = True
-        fetcher.PartitionRecords = Records
+        fetch_runs()
         self._consumer = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=servers, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest",
             isolation_level="read_committed", check_crcs=False, fetch_max_wait_ms=_FETCH_WAIT_MS,
-            max_partition_fetch_bytes=8 << 20, fetch_max_bytes=32 << 20,
+            max_partition_fetch_bytes=2 << 20, fetch_max_bytes=8 << 20,
             session_timeout_ms=int(times.session_s * 1000), heartbeat_interval_ms=int(times.heartbeat_s * 1000),
         )  # fmt: skip
         self._written = Plans(servers, group, self._log_id, self._consumer)
@@ -158,15 +150,15 @@ class Bridge:
         """Take in what comes within the linger and send what makes a range; whether anything came."""
         turn, came, until = self._turn, bool(self._waiting), time.monotonic() + self._linger_s
         wait_ms = 0 if came else _IDLE_MS
-        while not any(len(records) >= self._most for records in self._waiting.values()):
-            found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=self._most)
+        while not any(len(run) >= self._most for run in self._waiting.values()):
+            found = await self._consumer.getmany(timeout_ms=wait_ms)
             if self._turn != turn:
                 return False  # what was fetched may be another's; _learn goes back to what is committed
             if found and not came:
                 came, until = True, time.monotonic() + self._linger_s
-            for tp, records in found.items():
-                if tp in self._plans:
-                    self._waiting.setdefault(tp, []).extend(records)
+            for tp, runs in found.items():
+                for run in runs if tp in self._plans else ():
+                    self._waiting.setdefault(tp, Run()).append(run)
             wait_ms = int((until - time.monotonic()) * 1000)
             if not came or wait_ms <= 0:
                 break
@@ -175,34 +167,33 @@ class Bridge:
                 await self._send(self._ranges())
         return came
 
-    def _ranges(self) -> dict[TopicPartition, tuple[Plan, list[Any]]]:
+    def _ranges(self) -> dict[TopicPartition, tuple[Plan, Run]]:
         """Of each partition with waiting records the next range, if it is whole; its records leave `_waiting`."""
         ready = {}
-        for tp, records in list(self._waiting.items()):
+        for tp, run in list(self._waiting.items()):
             plan = self._plans[tp]
             if plan.upto > plan.done:  # written down before: exactly this
-                count = sum(record.offset < plan.upto for record in records)
-                if count == len(records) and records[-1].offset + 1 < plan.upto:
+                count = run.before(plan.upto)
+                if count == len(run) and run.offset + 1 < plan.upto:
                     continue
             else:
-                count = min(len(records), self._most)
-                plan = Plan(self._log_id, plan.done, records[count - 1].offset + 1)
-            ready[tp] = plan, records[:count]
-            self._waiting[tp] = records[count:]
-            if not self._waiting[tp]:
+                count = min(len(run), self._most)
+                plan = Plan(self._log_id, plan.done, run.offsets[count - 1] + 1)
+            ready[tp] = plan, run.take(count)
+            if not run:
                 del self._waiting[tp]
         return ready
 
-    async def _send(self, ready: dict[TopicPartition, tuple[Plan, list[Any]]]) -> None:
+    async def _send(self, ready: dict[TopicPartition, tuple[Plan, Run]]) -> None:
         """Written down, sent, acknowledged: in this order."""
         fresh = {tp: plan for tp, (plan, _) in ready.items() if plan != self._plans[tp]}
         if fresh:
             await self._written.write(fresh)
             self._settled = False
         messages, readings = [], 0
-        for tp, (plan, records) in ready.items():
-            made = self._outgoing(tp, plan, records)
-            readings += len(records) - sum(message.topic == "dead.letters" for message in made)
+        for tp, (plan, run) in ready.items():
+            made = self._outgoing(tp, plan, run)
+            readings += len(run) - sum(message.topic == "dead.letters" for message in made)
             messages += made
         await self._deliver(messages)
         for tp, (plan, _) in ready.items():
@@ -210,12 +201,12 @@ class Bridge:
             self._sent(self._span(tp, plan))
         self.tally.readings += readings
 
-    def _outgoing(self, tp: TopicPartition, plan: Plan, records: Sequence[Any]) -> list[Outgoing]:
+    def _outgoing(self, tp: TopicPartition, plan: Plan, run: Run) -> list[Outgoing]:
         now_us = time.time_ns() // 1000
-        stamp = max((record.timestamp for record in records), default=0) * 1000
+        stamp = max(run.stamps, default=0) * 1000
         received_us = stamp if EARLIEST_US <= stamp <= now_us else now_us
         span = self._span(tp, plan)
-        found = read([record.value for record in records], self._dialect, received_us)
+        found = read(run.values, self._dialect, received_us)
         made = [
             to_site("telemetry.frames", header.site_id, frame, header.encode())
             for header, frame in frames(
@@ -223,12 +214,11 @@ class Bridge:
             )
         ]
         for number, why in found.refused:
-            record = records[number]
             letter = DeadLetter(
-                self._topic, why.reason, f"{span.log_id}/{tp.topic}/{tp.partition}/{record.offset}", received_us,
+                self._topic, why.reason, f"{span.log_id}/{tp.topic}/{tp.partition}/{run.offsets[number]}", received_us,
                 why.field, origin=f"bridge:{self._topic}",
             )  # fmt: skip
-            made.append(dead(letter, record.value or b""))
+            made.append(dead(letter, run.values[number] or b""))
         return made
 
     def _span(self, tp: TopicPartition, plan: Plan) -> Range:
