@@ -14,6 +14,7 @@ from schemas.deadletters import DeadLetter
 from schemas.frames import encode_frame
 from schemas.model import Refused
 from streams.decode import AHEAD_US, EARLIEST_US, Frame, Record
+from streams.regular import Layout
 
 Refusals = list[tuple[DeadLetter, Record]]
 
@@ -28,8 +29,11 @@ def letter(record: Record, refused: Refused, refused_at_us: int, site_id: str = 
 
 def split_absurd(frame: Frame, refused_at_us: int) -> tuple[Frame, Refusals]:
     """`frame` without readings dated before 2000 or more than ten minutes after they were received."""
-    times = times_us(frame.batch)
     latest = frame.header.received_at_us + AHEAD_US
+    regular = frame.regular
+    if regular is not None and regular.times[0] >= EARLIEST_US and regular.times[-1] <= latest:
+        return frame, []
+    times = times_us(frame.batch)
     if not len(times) or (times.min() >= EARLIEST_US and times.max() <= latest):
         return frame, []
     bad = (times < EARLIEST_US) | (times > latest)
@@ -44,15 +48,19 @@ class Gate:
         self._site_id, self._known = site_id, known
         self._dictionary: pa.Array | None = None
         self._strangers: list[int] = []
+        self._layout: Layout | None = None  # of the last regular frame, which had no strangers
 
     def split_unknown(self, frame: Frame, refused_at_us: int) -> tuple[Frame, Refusals]:
         """`frame` without readings of sensors that the registry does not name at this site."""
+        if frame.regular is not None and frame.regular.layout is self._layout:
+            return frame, []
         column = frame.batch.column(0)
         if self._dictionary is None or not self._dictionary.equals(column.dictionary):
             self._dictionary = column.dictionary
             names = self._dictionary.to_pylist()
             self._strangers = [i for i, name in enumerate(names) if name not in self._known]
         if not self._strangers:
+            self._layout = frame.regular.layout if frame.regular is not None else None
             return frame, []
         bad = np.isin(column.indices.to_numpy(zero_copy_only=False), self._strangers)
         named = ", ".join(sorted(column.dictionary[i].as_py() for i in self._strangers)[:5])
@@ -67,7 +75,7 @@ def times_us(batch: pa.RecordBatch) -> np.ndarray:
 
 def _keep(frame: Frame, mask: np.ndarray) -> Frame:
     # Rows keep their place: a reading's coordinate is its row in the frame as it was sent.
-    return replace(frame, batch=frame.batch.filter(pa.array(mask)), rows=frame.row_numbers()[mask])
+    return replace(frame, batch=frame.batch.filter(pa.array(mask)), rows=frame.row_numbers()[mask], regular=None)
 
 
 def _refusal(frame: Frame, bad: np.ndarray, refused: Refused, refused_at_us: int) -> tuple[DeadLetter, Record]:

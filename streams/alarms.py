@@ -75,7 +75,7 @@ class SiteAlarms:
     def on_frame(self, frame: Frame) -> list[Event]:
         """Events of the frame's readings in order of time. Readings of unknown sensors are passed over."""
         columns = self._book.columns
-        readings = columns.read(frame.batch)
+        readings = columns.read_frame(frame.batch, frame.regular)
         found = columns.watched(readings)
         noticed = self._signals.notice(readings, columns.last_us, frame.header.received_at_us)
         columns.move_on(readings)

@@ -15,6 +15,7 @@ from schemas.frames import FRAME_SCHEMA, FrameHeader, decode_frame
 from schemas.hazards import Finding
 from schemas.model import Refused
 from schemas.times import to_us
+from streams.regular import Regular
 
 # Outside these bounds a time is an error of a clock or of a parser, never a late or early reading.
 EARLIEST_US = 946_684_800_000_000  # 2000-01-01 UTC
@@ -47,6 +48,7 @@ class Frame:
     header: FrameHeader
     batch: pa.RecordBatch
     rows: npt.NDArray[np.int64] | None = None  # None: nothing was refused, row i is row i
+    regular: Regular | None = None  # the columns, if they may be taken the short way
 
     def row_numbers(self) -> npt.NDArray[np.int64]:
         return np.arange(self.batch.num_rows) if self.rows is None else self.rows
@@ -75,7 +77,7 @@ class Asked:
 
 
 Input = Frame | Upstream | Found | Asked
-_TOGETHER = 64  # frames decoded at once: opening a stream is paid once, and few are held in memory
+_TOGETHER = 16  # frames decoded at once: opening a stream is paid once, and few are held in memory
 
 
 def decode_each(records: Sequence[Record]) -> Iterator[tuple[Record, Input | Refused]]:

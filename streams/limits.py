@@ -18,19 +18,25 @@ import pyarrow as pa
 from schemas.memory import PAGE
 from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Direction, Quality
+from streams.regular import Regular, Standing
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
 class Columns(NamedTuple):
-    """A frame's readings, n each; `hit`: those that may be beyond a threshold, or whose sensor is watched."""
+    """A frame's readings, n each; `hit`: those that may be beyond a threshold, or whose sensor is watched.
+
+    `standing`: where they stand if the frame is regular, as `regular` has it.
+    """
 
     place: Ints
     times: Ints
     values: Floats
     quality: npt.NDArray[np.uint8]
     hit: npt.NDArray[np.bool_]
+    regular: Regular | None = None
+    standing: Standing | None = None
 
 
 UNKNOWN_RESOLUTION = 1e-6  # finer than any instrument: nothing that differs is made equal
@@ -123,6 +129,7 @@ class SensorColumns:
         self._any_low = self._any_range = False
         self._bottom: Floats = np.full(len(self.ids) + 1, -np.inf)
         self._top: Floats = np.full(len(self.ids) + 1, np.inf)
+        self._marked = 0  # how often a mark has changed
         self._dictionary: pa.Array | None = None
         self._places = np.zeros(0, "int64")
 
@@ -143,8 +150,10 @@ class SensorColumns:
         place = self.place[sensor_id]
         resolution = float(self.resolution[place])
         marks = [(threshold.sign, threshold.mark(resolution)) for threshold in thresholds]
-        self._high[place] = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
-        self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
+        high = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
+        low = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
+        self._marked += bool(self._high[place] != high or self._low[place] != low)
+        self._high[place], self._low[place] = high, low
         self._any_low = self._any_low or bool(self._low[place] > -np.inf)
 
     def set_range(self, sensor_id: str, low: float, high: float) -> None:
@@ -159,11 +168,17 @@ class SensorColumns:
         A reading not newer than its sensor's last one is late and is left out. So is one without a usable value (NaN,
         infinite, or a quality bit of UNUSABLE), but its time counts: what comes after must be newer than it.
         """
-        return self._watched(*columns) if columns.hit.any() else []
+        return self._watched(*columns[:5]) if columns.hit.any() else []
 
     def move_on(self, columns: Columns) -> None:
         """The frame is absorbed: the sensors' last times move on."""
-        place, times = columns.place, columns.times
+        place, times, standing = columns.place, columns.times, columns.standing
+        if standing is not None:  # times ascend: the final one is the latest
+            self.last_us[standing.sensors] = np.maximum(self.last_us[standing.sensors], times[standing.final])
+            if "pages" not in standing.kept:
+                standing.kept["pages"] = np.unique(place // PAGE)
+            self._touched[standing.kept["pages"]] = True
+            return
         np.maximum.at(self.last_us, place, times)
         self._touched[place // PAGE] = True
 
@@ -186,6 +201,29 @@ class SensorColumns:
         columns: Sequence[list[Any]] = (rows.tolist(), times.tolist(), values.tolist(), steps.tolist())
         return [Watched(self.ids[int(place[a])], *(column[a:b] for column in columns)) for a, b in pairwise(cuts)]
 
+    def read_frame(self, batch: pa.RecordBatch, regular: Regular | None) -> Columns:
+        """`read`, the short way if the frame is regular."""
+        if regular is None:
+            return self.read(batch)
+        unknown = len(self.ids)
+        standing = regular.layout.standing(self, lambda name: self.place.get(name, unknown))
+        kept = standing.kept
+        if kept.get("marked") != self._marked:
+            high, low = self._high[standing.numbers], self._low[standing.numbers]
+            kept.update(marked=self._marked, high=high, low=low, calm=(np.fmax.reduce(low), np.fmin.reduce(high)))
+            kept["none"] = np.zeros(len(high), bool)
+        below, above = kept["calm"]
+        if below < regular.low and regular.high < above:
+            hit = kept["none"]
+        else:
+            hit = regular.values >= kept["high"]
+            if self._any_low:
+                hit |= regular.values <= kept["low"]
+        columns = self._believed(standing.numbers, regular.times, regular.values, regular.quality, hit)
+        if columns.values is not regular.values:
+            return columns
+        return columns._replace(regular=regular, standing=standing)
+
     def read(self, batch: pa.RecordBatch) -> Columns:
         """Place of the sensor, time in µs, value and quality of each row; a row with a null says nothing."""
         ids, times, values, quality = batch.columns
@@ -204,10 +242,16 @@ class SensorColumns:
         return self._compared(place, times.to_numpy(), values.to_numpy(), quality.to_numpy())
 
     def _compared(self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8]) -> Columns:
-        """Which readings need a look; of those, what no such sensor can show is no value."""
+        """Which readings need a look."""
         hit = values >= self._high[place]
         if self._any_low:
             hit |= values <= self._low[place]
+        return self._believed(place, times, values, quality, hit)
+
+    def _believed(
+        self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], hit: npt.NDArray[np.bool_]
+    ) -> Columns:
+        """Of the readings that need a look, what no such sensor can show is no value."""
         if self._any_range and hit.any():
             rows = np.flatnonzero(hit)
             at, seen = place[rows], values[rows]

@@ -36,9 +36,7 @@ class SiteSignalRecords:
 
     def notice(self, columns: Columns, last_us: Ints, received_us: int) -> list[Notice]:
         """What a frame's readings show; `last_us` as it was before the frame."""
-        place, times, values, quality, _ = columns
-        found = self._watch.notice(place, times, values, quality, last_us, received_us)
-        return found + self._still.notice(place, times, values, quality, last_us)
+        return self._watch.notice(columns, last_us, received_us) + self._still.notice(columns, last_us)
 
     def silent(self, now_us: int, last_us: Ints) -> list[Notice]:
         return self._watch.silent(now_us, last_us)

@@ -16,7 +16,7 @@ from schemas.alarms import AlarmState
 from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Quality, SignalCondition
 from schemas.times import from_us, shanghai_day, to_us
-from streams.limits import NEVER_US, Floats, Ints
+from streams.limits import NEVER_US, Columns, Floats, Ints
 from streams.notices import Notice, suspicion
 
 GOOD, CALIBRATING, ILL, LOST = range(4)
@@ -42,6 +42,7 @@ class SignalWatch:
         self._period_us: Ints = np.array([*(round(p * 1e6) for p in period_s), _FAR_US // 1000], "int64")
         least_us = round(settings.silent_least_s * 1e6)
         self._patience_us: Ints = np.maximum(self._period_us * settings.silent_periods, least_us).astype("int64")
+        self._least_patience_us = int(self._patience_us.min())
         place = {sensor_id: i for i, sensor_id in enumerate(ids)}
         for sensor_id, (condition, since_us) in held.items():
             if sensor_id in place:
@@ -58,22 +59,22 @@ class SignalWatch:
         self._anyone = bool(self._troubled.any())
         self._ask_us = NEVER_US
 
-    def notice(
-        self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], last_us: Ints, received_us: int
-    ) -> list[Notice]:
+    def notice(self, columns: Columns, last_us: Ints, received_us: int) -> list[Notice]:
         """What a frame's readings say of the sensors' conditions. `last_us` as it was before the frame."""
+        place, times, values, quality = columns[:4]
         found: list[Notice] = []
         if not len(times):
             return found
         if self.site_lost_us is not None and bool((times > last_us[place]).any()):
             found.append(self._site_back(int(times.max())))
-        oldest = int(times.min())
-        self._ask_us = min(self._ask_us, oldest + int(self._patience_us.min()))
+        regular = columns.regular is not None
+        oldest = int(times[0] if regular else times.min())
+        self._ask_us = min(self._ask_us, oldest + self._least_patience_us)
         # a site that sends late is not silent meanwhile; a frame of old readings must not blind us for long
         late_us = min(max(received_us - oldest, 0), round(self.settings.late_s * 1e6))
         if not self.delay_us - 2 * _LATE_STEP_US <= late_us <= self.delay_us:  # in steps: it is part of the memory
             self.delay_us = -(-late_us // _LATE_STEP_US) * _LATE_STEP_US
-        if not self._anyone and not quality.any() and np.isfinite(values).all():
+        if not self._anyone and (regular or (not quality.any() and np.isfinite(values).all())):
             return found
         look = ((quality & _UNUSABLE) != 0) | ~np.isfinite(values) | self._troubled[place]
         look &= place < len(self.ids)

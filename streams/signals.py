@@ -16,11 +16,11 @@ from schemas.terms import UNUSABLE, Quality
 from schemas.vocabulary import Vocabulary
 from streams.criteria import Known, Seen, stated
 from streams.decode import Frame
+from streams.regular import ABSURD, Regular, Standing
 
 # A joined signal older than this many of its sensor's periods is no longer known.
 STALE_PERIODS = 10
 SITE_WIDE = 0  # area number of sensors that speak for the whole site (place kind `site`)
-ABSURD = 1e15  # no quantity of ours comes near
 _UNUSABLE, _ALARM = np.uint8(int(UNUSABLE)), np.uint8(int(Quality.ALARM))
 Ints = npt.NDArray[np.int64]
 
@@ -38,6 +38,7 @@ class Readings(NamedTuple):
     alarmed: npt.NDArray[np.uint8]
     source: int
     offset: int
+    standing: Standing | None = None  # of all rows of a regular frame, every one newer than what is held
 
     def part(self, start: int, end: int) -> "Readings":
         return self.rows_of(slice(start, end))
@@ -94,6 +95,8 @@ class SiteSignals:
 
     def read_frame(self, frame: Frame) -> Readings:
         """Readings of our sensors newer than those held. Of two readings of a sensor with one time the first counts."""
+        if frame.regular is not None and (read := self._read_regular(frame, frame.regular)) is not None:
+            return read
         column, times, value, quality = frame.batch.columns
         sensors = self._numbers(column.dictionary)[column.indices.to_numpy()]
         us = times.view(pa.int64()).to_numpy()
@@ -118,9 +121,31 @@ class SiteSignals:
             order = order[first]
             sensors, us, values, rows = sensors[order], us[order], values[order], rows[order]
             alarmed = alarmed[order]
+        return Readings(sensors, us, values, rows, alarmed, self._source_of(frame), frame.record.offset)
+
+    def _read_regular(self, frame: Frame, regular: Regular) -> Readings | None:
+        """None if a reading is late, or one that its sensor cannot show: they are taken out the general way."""
+        standing = regular.layout.standing(self, lambda name: self.index.get(name, -1))
+        us = standing.of(regular.times)
+        if (us[standing.first] <= self.last_us[standing.sensors]).any():
+            return None
+        if self._any_range and len(us):
+            if "range" not in standing.kept:
+                at = standing.sensors
+                standing.kept["range"] = float(self._bottom[at].max()), float(self._top[at].min())
+            least, most = standing.kept["range"]
+            if regular.low < least or regular.high > most:
+                sensors, values = standing.numbers, standing.of(regular.values)
+                if ((values > self._top[sensors]) | (values < self._bottom[sensors])).any():
+                    return None
+        return Readings(
+            standing.numbers, us, standing.of(regular.values), standing.all_rows, standing.no_bits,
+            self._source_of(frame), frame.record.offset, standing,
+        )  # fmt: skip
+
+    def _source_of(self, frame: Frame) -> int:
         record = frame.record
-        source = self._source(f"{record.log_id}/{record.topic}/{record.partition}")
-        return Readings(sensors, us, values, rows, alarmed, source, record.offset)
+        return self._source(f"{record.log_id}/{record.topic}/{record.partition}")
 
     def _in_order(self, sensors: Ints, us: Ints) -> bool:
         """Whether times ascend and no sensor has two readings of one time; may say no where it is too dear to see."""
@@ -150,6 +175,9 @@ class SiteSignals:
 
     def take(self, read: Readings) -> None:
         """Hold readings as the latest."""
+        if read.standing is not None:
+            self._take_regular(read, read.standing)
+            return
         sensors = read.sensors
         self.last_us[sensors] = read.us
         self.value[sensors] = read.values
@@ -159,6 +187,17 @@ class SiteSignals:
             self._any_alarmed = True
             self.alarmed[sensors] = read.alarmed
         if len(self.sources) > 1:  # else all are of the first
+            self.source[sensors] = read.source
+
+    def _take_regular(self, read: Readings, standing: Standing) -> None:
+        sensors, final = standing.sensors, standing.final
+        self.last_us[sensors] = read.us[final]
+        self.value[sensors] = read.values[final]
+        self.row[sensors] = standing.last_rows
+        self.offset[sensors] = read.offset
+        if self._any_alarmed:
+            self.alarmed[sensors] = 0
+        if len(self.sources) > 1:
             self.source[sensors] = read.source
 
     def coordinate(self, i: int) -> str:

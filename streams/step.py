@@ -6,7 +6,7 @@ Order within a step: (topic rank, offset). Per input: alarms, then criteria, the
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -32,6 +32,7 @@ from streams.hazards import SiteHazards
 from streams.pages import SitePages, StoredMemory
 from streams.refusal import Refusal
 from streams.registry import Registry
+from streams.regular import Layouts
 
 
 @dataclass
@@ -83,6 +84,7 @@ class SiteProcess:
         self._touched: set[int] = set()
         self._pages = SitePages(site_id, sorted(sensors), stored.layout(sorted(sensors)))
         self._gate = Gate(site_id, sensors)
+        self._layouts = Layouts()
 
     def configure(self, context: Context) -> None:
         """Take what the registry and catalogue say now, if it changed; `take_ended` has the spans that this ends."""
@@ -94,6 +96,7 @@ class SiteProcess:
         if sorted(sensors) != list(self._pages.sensor_ids):
             self._pages = SitePages(self.site_id, sorted(sensors), None)
         self._gate = Gate(self.site_id, sensors)
+        self._layouts = Layouts()  # what they hold is of the sensors so far
         self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
         self._ended += self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
         self.hazards.configure(registry.sites[self.site_id], context.catalogue)
@@ -101,6 +104,9 @@ class SiteProcess:
 
     def admit(self, frame: Frame, now_us: int, refused: Refusals) -> Frame:
         """`frame` without readings dated absurdly or of unknown sensors; they go to `refused`."""
+        regular = self._layouts.recognise(frame.batch)
+        if regular is not None:
+            frame = replace(frame, regular=regular)
         frame, absurd = split_absurd(frame, now_us)
         frame, strangers = self._gate.split_unknown(frame, now_us)
         refused += absurd + strangers

@@ -11,11 +11,10 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from schemas.alarm_classes import SignalSettings
 from schemas.terms import UNUSABLE
-from streams.limits import NEVER_US, Floats, Ints
+from streams.limits import NEVER_US, Columns, Floats, Ints
 from streams.notices import Notice, suspicion
 
 _HOUR_US = 3_600_000_000
@@ -71,12 +70,11 @@ class StillSignals:
                 held = self._held[i] = Hour(*[*fields[:-1], tuple(fields[-1])])
                 self._from_us[i] = 0 if held.flat else (held.hour + 1) * _HOUR_US
 
-    def notice(
-        self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], last_us: Ints
-    ) -> list[Notice]:
+    def notice(self, columns: Columns, last_us: Ints) -> list[Notice]:
         """What a frame's readings bring to light. `last_us` as it was before the frame."""
-        if not self._any:
+        if not self._any or self._still(columns):
             return []
+        place, times, values, quality = columns[:4]
         look = (times >= self._from_us[place]) | (values >= self._band[place])
         if not look.any():
             return []
@@ -84,13 +82,25 @@ class StillSignals:
         rows = rows[np.lexsort((times[rows], place[rows]))]
         usable = np.isfinite(values[rows]) & ((quality[rows] & _UNUSABLE) == 0)
         found: list[Notice] = []
-        columns = (rows.tolist(), place[rows].tolist(), times[rows].tolist(), values[rows].tolist(), usable.tolist())
+        each = (rows.tolist(), place[rows].tolist(), times[rows].tolist(), values[rows].tolist(), usable.tolist())
         heard: tuple[int, int] = (-1, 0)
-        for row, i, t, value, good in zip(*columns, strict=True):
+        for row, i, t, value, good in zip(*each, strict=True):
             if (i, t) != heard and self._from_us[i] != _FAR_US:  # of equal times the first counts
                 heard = (i, t)
                 found += self._saw(i, t, value if good else None, row)
         return found
+
+    def _still(self, columns: Columns) -> bool:
+        """Whether a regular frame certainly has nothing to look at."""
+        regular, standing = columns.regular, columns.standing
+        if regular is None or standing is None:
+            return False
+        if "band" not in standing.kept:
+            standing.kept["band"] = float(self._band[standing.sensors].min()), self._band[standing.numbers]
+        least, band = standing.kept["band"]
+        if regular.high >= least and (regular.values >= band).any():
+            return False
+        return bool((regular.times[standing.final] < self._from_us[standing.sensors]).all())
 
     def _saw(self, i: int, t: int, value: float | None, row: int) -> list[Notice]:
         hour, held = t // _HOUR_US, self._held.get(i)

@@ -110,7 +110,7 @@ class Watching:
         Readings of interest are taken before the look at their time; all others not before a look that may see them.
         """
         sensors, us = read.sensors, read.us
-        crossing = (read.values >= self._high[sensors]) | (read.values <= self._low[sensors])
+        crossing = self._crossing(read)
         if not self._depends and not crossing.any():
             self._signals.take(read)
             return
@@ -131,6 +131,19 @@ class Watching:
                     break
         if taken < len(us):
             self._signals.take(read.part(taken, len(us)))
+
+    def _crossing(self, read: Readings) -> npt.NDArray[np.bool_]:
+        """The readings that may pass a trigger's limit."""
+        if read.standing is None:
+            high, low = self._high[read.sensors], self._low[read.sensors]
+        else:
+            held = read.standing.kept.get("limits")
+            if held is None or held[0] is not self:
+                held = self, self._high[read.sensors], self._low[read.sensors]
+                read.standing.kept["limits"] = held
+            _, high, low = held
+        crossing: npt.NDArray[np.bool_] = (read.values >= high) | (read.values <= low)
+        return crossing
 
     def _of_interest(self, read: Readings, crossing: npt.NDArray[np.bool_], start: int) -> Ints:
         """The rows from `start` on that may have to be looked at: no fewer, perhaps more."""
