@@ -168,7 +168,7 @@ class SensorColumns:
         A reading not newer than its sensor's last one is late and is left out. So is one without a usable value (NaN,
         infinite, or a quality bit of UNUSABLE), but its time counts: what comes after must be newer than it.
         """
-        return self._watched(*columns[:5]) if columns.hit.any() else []
+        return self._watched(*columns[:5]) if np.count_nonzero(columns.hit) else []
 
     def move_on(self, columns: Columns) -> None:
         """The frame is absorbed: the sensors' last times move on."""
@@ -252,7 +252,7 @@ class SensorColumns:
         self, place: Ints, times: Ints, values: Floats, quality: npt.NDArray[np.uint8], hit: npt.NDArray[np.bool_]
     ) -> Columns:
         """Of the readings that need a look, what no such sensor can show is no value."""
-        if self._any_range and hit.any():
+        if self._any_range and np.count_nonzero(hit):
             rows = np.flatnonzero(hit)
             at, seen = place[rows], values[rows]
             absurd = rows[(seen > self._top[at]) | (seen < self._bottom[at])]

@@ -14,7 +14,8 @@ import pyarrow as pa
 from schemas.memory import PAGE, Memory, SensorPage, SiteMemory, SiteSensors
 from schemas.model import Refused
 from streams.limits import NEVER_US, SensorColumns
-from streams.signals import Ints, SiteSignals
+from streams.regular import Ints
+from streams.signals import SiteSignals
 
 # the engine's last time; then of the criteria: time, value, offset, row, source, alarm bit
 _KINDS = tuple(np.dtype(kind) for kind in ("<i8", "<i8", "<f8", "<i8", "<i4", "<i2", "u1"))

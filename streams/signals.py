@@ -4,10 +4,9 @@ Times are UTC microseconds. A reading with unusable quality, or NaN, is held as 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.conditions import LookUp
@@ -16,38 +15,13 @@ from schemas.terms import UNUSABLE, Quality
 from schemas.vocabulary import Vocabulary
 from streams.criteria import Known, Seen, stated
 from streams.decode import Frame
-from streams.regular import ABSURD, Regular, Standing
+from streams.readings import Readings, in_order
+from streams.regular import ABSURD, Ints, Regular, Standing
 
 # A joined signal older than this many of its sensor's periods is no longer known.
 STALE_PERIODS = 10
 SITE_WIDE = 0  # area number of sensors that speak for the whole site (place kind `site`)
 _UNUSABLE, _ALARM = np.uint8(int(UNUSABLE)), np.uint8(int(Quality.ALARM))
-Ints = npt.NDArray[np.int64]
-
-
-class Readings(NamedTuple):
-    """Columns in time order, one row for each sensor and time: numbers, us, values (NaN = unusable), rows, alarm bits.
-
-    `source` (number of the log's partition) and `offset` are those of the frame they came in.
-    """
-
-    sensors: Ints
-    us: Ints
-    values: npt.NDArray[np.float64]
-    rows: Ints
-    alarmed: npt.NDArray[np.uint8]
-    source: int
-    offset: int
-    standing: Standing | None = None  # of all rows of a regular frame, every one newer than what is held
-
-    def part(self, start: int, end: int) -> "Readings":
-        return self.rows_of(slice(start, end))
-
-    def rows_of(self, cut: slice | Ints) -> "Readings":
-        return Readings(
-            self.sensors[cut], self.us[cut], self.values[cut], self.rows[cut], self.alarmed[cut], self.source,
-            self.offset,
-        )  # fmt: skip
 
 
 class SiteSignals:
@@ -114,7 +88,7 @@ class SiteSignals:
         kept = (sensors >= 0) & (us > self.last_us[sensors]) if self.sensors else sensors > 0
         if not kept.all():
             sensors, us, values, rows, alarmed = sensors[kept], us[kept], values[kept], rows[kept], alarmed[kept]
-        if not self._in_order(sensors, us):
+        if not in_order(sensors, us, len(self.sensors)):
             order = np.lexsort((sensors, us))  # stable: of equal times the first row stands first, and is kept
             first = np.ones(len(us), bool)
             first[1:] = (us[order[1:]] != us[order[:-1]]) | (sensors[order[1:]] != sensors[order[:-1]])
@@ -127,7 +101,7 @@ class SiteSignals:
         """None if a reading is late, or one that its sensor cannot show: they are taken out the general way."""
         standing = regular.layout.standing(self, lambda name: self.index.get(name, -1))
         us = standing.of(regular.times)
-        if (us[standing.first] <= self.last_us[standing.sensors]).any():
+        if np.count_nonzero(us[standing.first] <= self.last_us[standing.sensors]):
             return None
         if self._any_range and len(us):
             if "range" not in standing.kept:
@@ -146,20 +120,6 @@ class SiteSignals:
     def _source_of(self, frame: Frame) -> int:
         record = frame.record
         return self._source(f"{record.log_id}/{record.topic}/{record.partition}")
-
-    def _in_order(self, sensors: Ints, us: Ints) -> bool:
-        """Whether times ascend and no sensor has two readings of one time; may say no where it is too dear to see."""
-        if not len(us):
-            return True
-        steps = us[1:] - us[:-1]
-        if len(steps) and steps.min() < 0:
-            return False
-        moments = np.zeros(len(us), "int64")
-        (steps > 0).cumsum(out=moments[1:])
-        count = len(self.sensors)
-        if (moments[-1] + 1) * count > 64 * len(us):
-            return False
-        return bool(np.bincount(moments * count + sensors).max() == 1)
 
     def _numbers(self, dictionary: pa.Array) -> Ints:
         """The number of each id of a frame's dictionary, -1: none of ours. Gateways send the same one again."""

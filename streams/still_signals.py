@@ -98,9 +98,9 @@ class StillSignals:
         if "band" not in standing.kept:
             standing.kept["band"] = float(self._band[standing.sensors].min()), self._band[standing.numbers]
         least, band = standing.kept["band"]
-        if regular.high >= least and (regular.values >= band).any():
+        if regular.high >= least and np.count_nonzero(regular.values >= band):
             return False
-        return bool((regular.times[standing.final] < self._from_us[standing.sensors]).all())
+        return not np.count_nonzero(regular.times[standing.final] >= self._from_us[standing.sensors])
 
     def _saw(self, i: int, t: int, value: float | None, row: int) -> list[Notice]:
         hour, held = t // _HOUR_US, self._held.get(i)

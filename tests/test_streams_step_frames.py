@@ -152,6 +152,8 @@ def wild(chance: random.Random, steps: Steps) -> Record:
     return damaged(chance, record) if chance.random() < 0.5 else record
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(3600 if LONG else 240)
 def test_no_frame_breaks_a_step_and_every_refusal_says_why() -> None:
     """Short: 3,000 frames; under proof 100,000."""
     chance, steps, refused, events = random.Random(20260701), Steps(), 0, 0

@@ -39,6 +39,8 @@ def compare(seed: int, industry: str, frames: int) -> int:
     return found
 
 
+@pytest.mark.proof
+@pytest.mark.timeout(3600 if LONG else 240)
 @pytest.mark.parametrize("industry", INDUSTRIES)
 def test_random_sites_are_judged_as_if_everything_were_looked_at(industry: str) -> None:
     seeds, frames = (60, 120) if LONG else (2, 40)
