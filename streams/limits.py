@@ -129,7 +129,6 @@ class SensorColumns:
         self._any_low = self._any_range = False
         self._bottom: Floats = np.full(len(self.ids) + 1, -np.inf)
         self._top: Floats = np.full(len(self.ids) + 1, np.inf)
-        self._marked = 0  # how often a mark has changed
         self._dictionary: pa.Array | None = None
         self._places = np.zeros(0, "int64")
 
@@ -150,10 +149,8 @@ class SensorColumns:
         place = self.place[sensor_id]
         resolution = float(self.resolution[place])
         marks = [(threshold.sign, threshold.mark(resolution)) for threshold in thresholds]
-        high = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
-        low = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
-        self._marked += bool(self._high[place] != high or self._low[place] != low)
-        self._high[place], self._low[place] = high, low
+        self._high[place] = -np.inf if watch else min((mark for sign, mark in marks if sign > 0), default=np.inf)
+        self._low[place] = max((mark for sign, mark in marks if sign < 0), default=-np.inf)
         self._any_low = self._any_low or bool(self._low[place] > -np.inf)
 
     def set_range(self, sensor_id: str, low: float, high: float) -> None:
@@ -207,18 +204,9 @@ class SensorColumns:
             return self.read(batch)
         unknown = len(self.ids)
         standing = regular.layout.standing(self, lambda name: self.place.get(name, unknown))
-        kept = standing.kept
-        if kept.get("marked") != self._marked:
-            high, low = self._high[standing.numbers], self._low[standing.numbers]
-            kept.update(marked=self._marked, high=high, low=low, calm=(np.fmax.reduce(low), np.fmin.reduce(high)))
-            kept["none"] = np.zeros(len(high), bool)
-        below, above = kept["calm"]
-        if below < regular.low and regular.high < above:
-            hit = kept["none"]
-        else:
-            hit = regular.values >= kept["high"]
-            if self._any_low:
-                hit |= regular.values <= kept["low"]
+        hit = standing.compare(np.greater_equal, regular.values, self._high)
+        if self._any_low:
+            hit |= standing.compare(np.less_equal, regular.values, self._low)
         columns = self._believed(standing.numbers, regular.times, regular.values, regular.quality, hit)
         if columns.values is not regular.values:
             return columns

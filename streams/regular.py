@@ -8,6 +8,7 @@ Frames that are not regular go the general way, which must find the same: tests/
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,41 @@ class Standing:
         self.sensors = cut(self.numbers[order[begins]])
         self.first, self.final = cut(order[begins]), cut(final)
         self.last_rows = final if self.rows is None else self.rows[final]
-        self.all_rows: Ints = np.arange(len(numbers)) if self.rows is None else self.rows
-        self.no_bits = np.zeros(len(self.numbers), "uint8")
+        self.all_rows: Ints = _arange(len(numbers)) if self.rows is None else self.rows
+        self.no_bits = _zeros(len(self.numbers))
+        # the same run of sensors for every moment: what is held of them is compared where it is, without a copy
+        self._run = _run_of(self.numbers) if isinstance(self.sensors, slice) else 0
         self.kept: dict[str, Any] = {}  # what their owner works out of it
 
     def of(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Their rows of a frame's column."""
         return column if self.rows is None else column[self.rows]
+
+    def compare(self, how: np.ufunc, column: npt.NDArray[Any], limits: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """`how(column, limit of its row's sensor)` for each of their rows."""
+        if self._run:
+            found: npt.NDArray[np.bool_] = how(column.reshape(-1, self._run), limits[self.sensors]).ravel()
+        else:
+            found = how(column, limits[self.numbers])
+        return found
+
+
+def _run_of(numbers: Ints) -> int:
+    """n if `numbers` are k, k + 1, … k + n - 1 again and again; else 0."""
+    run = int(numbers.max() - numbers.min()) + 1
+    if len(numbers) % run or (numbers != np.tile(np.arange(run) + numbers[0], len(numbers) // run)).any():
+        return 0
+    return run
+
+
+@lru_cache(maxsize=64)
+def _arange(count: int) -> Ints:
+    return np.arange(count)
+
+
+@lru_cache(maxsize=64)
+def _zeros(count: int) -> npt.NDArray[np.uint8]:
+    return np.zeros(count, "uint8")
 
 
 def cut(places: Ints) -> Cut:
@@ -59,10 +88,12 @@ class Layout:
     """The sensors of a frame's rows: ids, and the place of each row's id among them."""
 
     def __init__(self, dictionary: pa.Array, codes: npt.NDArray[np.int32]) -> None:
-        self.dictionary, self.codes = dictionary, codes.copy()
+        self.dictionary, self._codes = dictionary, codes.copy()
         order = np.argsort(codes, kind="stable")
         again = codes[order[1:]] == codes[order[:-1]]
-        self._later, self._earlier = cut(order[1:][again]), cut(order[:-1][again])
+        later, earlier = order[1:][again], order[:-1][again]
+        ascending = np.argsort(later)
+        self._later, self._earlier = cut(later[ascending]), cut(earlier[ascending])
         # an id that stands twice in the dictionary would be two sensors here
         self.plain = not dictionary.null_count and len(dictionary.unique()) == len(dictionary)
         self._standing: dict[object, Standing] = {}
@@ -76,7 +107,7 @@ class Layout:
         held = self._standing.get(owner)
         if held is None:
             numbers = np.array([number_of(name) for name in self.dictionary.to_pylist()], "int64")
-            held = self._standing[owner] = Standing(numbers[self.codes])
+            held = self._standing[owner] = Standing(numbers[self._codes])
         return held
 
 

@@ -95,10 +95,7 @@ class StillSignals:
         regular, standing = columns.regular, columns.standing
         if regular is None or standing is None:
             return False
-        if "band" not in standing.kept:
-            standing.kept["band"] = float(self._band[standing.sensors].min()), self._band[standing.numbers]
-        least, band = standing.kept["band"]
-        if regular.high >= least and np.count_nonzero(regular.values >= band):
+        if np.count_nonzero(standing.compare(np.greater_equal, regular.values, self._band)):
             return False
         return not np.count_nonzero(regular.times[standing.final] >= self._from_us[standing.sensors])
 

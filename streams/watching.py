@@ -136,15 +136,10 @@ class Watching:
 
     def _crossing(self, read: Readings) -> npt.NDArray[np.bool_]:
         """The readings that may pass a trigger's limit."""
-        if read.standing is None:
-            high, low = self._high[read.sensors], self._low[read.sensors]
-        else:
-            held = read.standing.kept.get("limits")
-            if held is None or held[0] is not self:
-                held = self, self._high[read.sensors], self._low[read.sensors]
-                read.standing.kept["limits"] = held
-            _, high, low = held
-        crossing: npt.NDArray[np.bool_] = (read.values >= high) | (read.values <= low)
+        if read.standing is not None:
+            crossing = read.standing.compare(np.greater_equal, read.values, self._high)
+            return crossing | read.standing.compare(np.less_equal, read.values, self._low)
+        crossing = (read.values >= self._high[read.sensors]) | (read.values <= self._low[read.sensors])
         return crossing
 
     def _of_interest(self, read: Readings, crossing: npt.NDArray[np.bool_], start: int) -> Ints:

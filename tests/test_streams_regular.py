@@ -48,12 +48,12 @@ def registry() -> Registry:
     return known
 
 
-def frame(chance: random.Random, offset: int, turn: int) -> Record:
-    """Mostly the same sensors in the same order; now and then late, torn, marked, of strangers, or in another order."""
-    ids = [f"t{n:02d}" for n in range(COUNT)] * 2
+def frame(chance: random.Random, places: list[int], offset: int, turn: int) -> Record:
+    """Mostly the sensors `places` in this order; now and then late, torn, marked, of strangers, or in another order."""
+    ids = [f"t{n:02d}" for n in places] * 2
     times = np.repeat(BEGIN + (np.arange(2) + 2 * turn) * PERIOD, COUNT)
-    wave = 0.9 + 0.3 * np.sin(turn / 15 + np.arange(COUNT))
-    values = np.round(np.tile(np.where(np.arange(COUNT) % 5 == 0, wave, 0.5), 2) + chance.randrange(3) / 100, 2)
+    wave = 0.9 + 0.3 * np.sin(turn / 15 + np.array(places))
+    values = np.round(np.tile(np.where(np.array(places) % 5 == 0, wave, 0.5), 2) + chance.randrange(3) / 100, 2)
     quality = np.zeros(2 * COUNT, "uint8")
     what, row = chance.randrange(24), chance.randrange(2 * COUNT)
     match what:
@@ -83,8 +83,9 @@ def frame(chance: random.Random, offset: int, turn: int) -> Record:
 
 def told(seed: int) -> list[bytes]:
     chance, context, state, found = random.Random(seed), Context(registry(), load_catalogue()), PartitionState(0), []
+    places = list(range(COUNT)) if seed % 2 else random.Random(seed).sample(range(COUNT), COUNT)
     for turn in range(0, 240, 4):
-        records = [frame(chance, n, n) for n in range(turn, turn + 4)]
+        records = [frame(chance, places, n, n) for n in range(turn, turn + 4)]
         out = run_step(state, records, BEGIN + (2 * turn + 10) * PERIOD, context)
         written = (*out.events, *out.alarm_states, *out.hazard_states, *out.memories)
         found += [record.encode() for record in written]
