@@ -101,16 +101,16 @@ class Scene:
     def drain(self) -> None:
         """No more traffic; until everything that was sent is absorbed and has landed."""
         self.traffic.stop()
-        deadline = time.time() + 2 * PATIENCE_S
+        deadline = time.time() + 4 * PATIENCE_S
         while not self.running.drained():
             assert time.time() < deadline, f"{self.told()}\nnot drained\n{self.running.logs()}"
             self._supervise()
             time.sleep(0.2)
 
     def _supervise(self) -> None:
-        """As supervisord or Docker would: who ended for a reason of its own is started again."""
+        """As supervisord or Docker would: who ended for a reason of its own is started again; only workers are told."""
         for name, process in list(self.running.processes.items()):
-            if process.poll() not in (None, 0, -signal.SIGKILL):
+            if process.poll() not in ((None,) if name == "landing" else (None, 0, -signal.SIGKILL)):
                 self.ended.append(name)
                 self.worker(name)
 

@@ -33,7 +33,7 @@ OUTPUTS = ("alarm.events", "criterion.verdicts", "hazard.events", "alarm.states"
 
 @pytest.mark.kafka
 @pytest.mark.proof
-@pytest.mark.timeout(3600 if LONG else 600)  # a busy machine is no failure
+@pytest.mark.timeout(3600 if LONG else 900)  # a busy machine is no failure
 def test_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     with scene(tmp_path, SESSION_S) as it:
         for n in range(ROUNDS):
