@@ -24,6 +24,11 @@ def missing(part: str, remedy: str) -> None:
     pytest.skip(message)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that none of the test processes is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("proof") is None)
+
+
 @pytest.fixture(
     params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)]
 )
