@@ -2,10 +2,13 @@
 
 import json
 import math
+import os
+import random
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 
 import orjson
@@ -23,10 +26,13 @@ from schemas.model import Refused
 from schemas.terms import Quality
 from schemas.topics import partition_of
 from streams.connect import producer
+from streams.decode import Record, decode
 from streams.gateways.bridge_dialects import dialect_of, dialects
 from streams.gateways.bridge_frames import FRAME_ROWS, Plan, Range, frames
 from streams.gateways.bridge_readings import _at_once, one, read
 from streams.gateways.bridge_records import Run, Runs
+from streams.landing_columns import later_columns
+from streams.landing_frames import sort_frames
 from streams.reader import read_to_end
 
 NOW_US = 1_795_400_000_000_000  # 2026-11-23 10:13:20 +08:00 and a bit
@@ -37,6 +43,10 @@ CHEMICAL, NEUTRAL = dialects()["chemical"], dialects()["neutral"]
 def reading(n: int = 0, site: str = "140401234", **more) -> dict:
     said = {"companyCode": site, "tagId": f"{site}G0001LT{n % 7:03d}", "value": n / 4, "unit": "m", "quality": 1}
     return said | {"alarm": "", "time": f"2026-11-23 10:{n // 60 % 13:02d}:{n % 60:02d}"} | more
+
+
+def reading_of(n: int) -> dict:
+    return reading(n, site=f"park-{n % 5}")
 
 
 def message(n: int = 0, site: str = "140401234", **more) -> bytes:
@@ -172,6 +182,16 @@ def test_a_range_gives_the_same_frames_whenever_it_is_made():
     assert set(batches[0].column("reported_unit").to_pylist()) == {"m"}
 
 
+def test_processing_and_landing_take_its_frames_and_the_unit_lands_as_a_column():
+    found = read([message(n) for n in range(20)], CHEMICAL, NOW_US)
+    ((header, raw),) = frames(found.batch, Range("log", PARK, 0, 0, 20), "bridge", NOW_US, unit=True)
+    record = Record("log", "telemetry.frames", 0, 0, b"140401234", raw, header.encode(), NOW_US)
+    assert decode(record).batch.num_rows == 20
+    landed = sort_frames([record])
+    assert landed.refusals == []
+    assert later_columns([landed.frames[0].batch])["reported_unit"].to_pylist() == ["m"] * 20
+
+
 def test_a_plan_is_read_back_and_that_of_another_log_says_nothing():
     plan = Plan("log", 7, 12)
     assert Plan.of("log", 7, plan.metadata()) == plan
@@ -215,13 +235,33 @@ SCRIPT = """
             if die == "before" and messages:
                 dies(None)
             await super()._deliver(messages)
+    class Slow(Dying):
+        async def _fetch(self):
+            await asyncio.sleep(0.02)  # so that a fault finds ranges under way
+            return await super()._fetch()
     async def main():
         times = GroupTimes(session_s=1.0, heartbeat_s=0.3)
         options = {"sent": dies} if die == "after" else {}
-        it = Dying(sys.argv[1], sys.argv[2], dialects()["chemical"], times, range_records=40, **options)
-        await it.run(once=True)
+        kind = Slow if die == "slow" else Dying
+        it = kind(sys.argv[1], sys.argv[2], dialects()["chemical"], times, range_records=40, **options)
+        await it.run(once=die != "slow")
     asyncio.run(main())
 """
+
+
+def readings_sent(servers: str) -> tuple[Counter, int]:
+    """(sensor, value) of every distinct frame, and how many frames were there again, byte for byte."""
+    seen: dict[str, bytes] = {}
+    found, count = Counter(), 0
+    for record in read_to_end(servers, ["telemetry.frames"]):
+        header = FrameHeader.decode(record.headers)
+        assert record.partition == partition_of(header.site_id)
+        assert seen.setdefault(header.frame_id, record.value) == record.value
+        count += 1
+    for raw in seen.values():
+        batch = decode_frame(raw)
+        found.update(zip(batch["sensor_id"].to_pylist(), batch["value"].to_pylist(), strict=True))
+    return found, count - len(seen)
 
 
 def bridge(servers: str, die: str = "never", after: int = 0) -> int:
@@ -253,19 +293,8 @@ def test_a_bridge_that_dies_before_or_after_sending_doubles_and_loses_nothing(br
     assert ended.returncode in (0, 5), ended.stderr
     sender.close(timeout=5)
 
-    seen: dict[str, bytes] = {}
-    repeated = 0
-    for record in read_to_end(broker.servers, ["telemetry.frames"]):
-        header = FrameHeader.decode(record.headers)
-        assert record.partition == partition_of(header.site_id)
-        assert seen.setdefault(header.frame_id, record.value) == record.value
-        repeated += 1
-    repeated -= len(seen)
+    found, repeated = readings_sent(broker.servers)
     assert repeated > 0  # it was sent again, under the same ids
-    found = Counter()
-    for raw in seen.values():
-        batch = decode_frame(raw)
-        found.update(zip(batch["sensor_id"].to_pylist(), batch["value"].to_pylist(), strict=True))
     assert found == Counter((r["tagId"], r["value"]) for r in map(json.loads, said[:77] + said[78:]))
     letters = list(read_to_end(broker.servers, ["dead.letters"]))
     told = {DeadLetter.decode(letter.headers).letter_id: letter for letter in letters}
@@ -275,3 +304,47 @@ def test_a_bridge_that_dies_before_or_after_sending_doubles_and_loses_nothing(br
 
     again = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60)
     assert json.loads(again.stdout) == {"readings": 0, "frames": 0, "dead_letters": 0}, again.stderr
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
+def test_two_bridges_that_are_killed_and_frozen_at_random_double_and_lose_nothing(broker):
+    faults = 40 if os.environ.get("QINGLING_PROOF") == "long" else 4
+    admin = KafkaAdminClient(bootstrap_servers=broker.servers)
+    admin.create_topics([NewTopic(PARK, num_partitions=4, replication_factor=1)])
+    admin.close()
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), broker.servers, PARK, "slow", "0"]
+    sender, dice, sent = producer(broker.servers), random.Random(20261128), 0
+    members = [subprocess.Popen(command) for _ in range(2)]
+
+    def traffic(seconds: float) -> int:
+        count, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            for _ in range(30):
+                sender.send(PARK, message(sent + count, site=f"park-{(sent + count) % 5}"), partition=count % 4)
+                count += 1
+            time.sleep(0.02)
+        return count
+
+    try:
+        sent += traffic(3)
+        for fault in range(faults):
+            which = dice.randrange(2)
+            if fault % 2:
+                members[which].send_signal(signal.SIGSTOP)
+                sent += traffic(2 + dice.random())  # longer than its session
+                members[which].send_signal(signal.SIGCONT)
+            else:
+                members[which].kill()
+                members[which].wait()
+                members[which] = subprocess.Popen(command)
+            sent += traffic(1 + 2 * dice.random())
+        sender.flush()
+    finally:
+        for member in members:
+            member.kill()
+            member.wait()
+        sender.close(timeout=5)
+    assert bridge(broker.servers) == 0
+    found, _ = readings_sent(broker.servers)
+    assert found == Counter((r["tagId"], r["value"]) for r in map(reading_of, range(sent)))

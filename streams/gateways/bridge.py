@@ -190,7 +190,7 @@ class Bridge:
         if fresh:
             await self._written.write(fresh)
             self._settled = False
-        messages, readings = [], 0
+        messages, readings = await self._jumped(ready), 0
         for tp, (plan, run) in ready.items():
             made = self._outgoing(tp, plan, run)
             readings += len(run) - sum(message.topic == "dead.letters" for message in made)
@@ -229,6 +229,12 @@ class Bridge:
         span = Range(self._log_id, tp.topic, tp.partition, first, begins)
         reason = f"readings of offsets {first} to {begins - 1} are no longer in the topic: they were never read"
         return dead(DeadLetter(self._topic, reason, span.name, time.time_ns() // 1000, "offset"), b"")
+
+    async def _jumped(self, ready: dict[TopicPartition, tuple[Plan, Run]]) -> list[Outgoing]:
+        """A jump in the offsets is natural (transactions, compaction), or retention was faster than we are."""
+        jumps = [tp for tp, (plan, run) in ready.items() if run and run.offsets[0] > plan.done]
+        begins = await self._consumer.beginning_offsets(jumps) if jumps else {}
+        return [self._eaten(tp, ready[tp][0].done, begin) for tp, begin in begins.items() if begin > ready[tp][0].done]
 
     async def _deliver(self, messages: Sequence[Outgoing]) -> None:
         """On return all of them are acknowledged. Raises KafkaError."""
