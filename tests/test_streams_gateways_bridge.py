@@ -136,7 +136,7 @@ pieces = st.one_of(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(pieces, min_size=1, max_size=3))
 def test_what_is_read_at_once_is_what_is_read_one_by_one(messages):
     batch = _at_once(messages, CHEMICAL, NOW_US)

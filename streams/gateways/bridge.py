@@ -8,7 +8,7 @@ same frames with the same ids (docs/decisions/0023). Killed or frozen, nothing i
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,9 @@ class Bridge:
         self._log_id, self._sent = log_id_of(servers, topic), sent
         group = f"qingling-bridge-{topic}"
         self._busy = asyncio.Lock()
-        self._plans: dict[TopicPartition, Plan] = {}  # of the partitions that are ours
+        # aiokafka names the old partitions as assigned until it has new ones: what was learnt of them then is stale
+        self._owned: set[TopicPartition] = set()
+        self._plans: dict[TopicPartition, Plan] = {}  # of those of them that are learnt
         self._waiting: dict[TopicPartition, Run] = {}  # fetched, in no range yet or in one that is not whole
         self._turn = 0  # new with every rebalance
         self._settled = True
@@ -95,9 +97,10 @@ class Bridge:
             await self._producer.stop()
         return self.tally
 
-    async def leave(self) -> None:
-        """What is under way is finished; then no partition is ours."""
+    async def own(self, partitions: Iterable[TopicPartition]) -> None:
+        """What is under way is finished; then only `partitions` are ours, and nothing is known of them yet."""
         async with self._busy:
+            self._owned = set(partitions)
             self._forget()
 
     async def _serve(self, once: bool, stop: asyncio.Event) -> None:
@@ -118,21 +121,22 @@ class Bridge:
                     raise KafkaTimeoutError(f"no partition of {self._topic} in {_PATIENCE_S:.0f} s")
             except (CommitFailedError, IllegalStateError) as error:  # moved to another, or to us anew
                 log.warning("a range is left to its next owner", error=str(error) or type(error).__name__)
-                await self.leave()
+                await self.own(self._owned)
             except KafkaError as error:
                 if once and time.monotonic() - heard > _PATIENCE_S:
                     raise
                 log.error("the broker does not answer, readings wait", error=str(error) or type(error).__name__)
-                await self.leave()
+                await self.own(self._owned)
                 await asyncio.sleep(_AGAIN_S)
 
     async def _learn(self) -> None:
         """Partitions that have come to us: read what was committed of them, and go there."""
-        fresh = self._consumer.assignment() - set(self._plans)
+        fresh = self._owned - set(self._plans)
         if not fresh:
             return
         async with self._busy:
-            committed = await self._written.read(fresh)
+            fresh &= self._owned
+            committed = await self._written.read(fresh) if fresh else {}
             begins = await self._consumer.beginning_offsets(list(fresh))
             lost = []
             for tp in fresh:
@@ -281,7 +285,7 @@ class _Listener(ConsumerRebalanceListener):
         self._bridge = bridge
 
     async def on_partitions_revoked(self, revoked: Any) -> None:  # noqa: ARG002
-        await self._bridge.leave()
+        await self._bridge.own(())
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """They are learnt before the next fetch is used."""
+        await self._bridge.own(assigned)

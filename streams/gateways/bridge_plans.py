@@ -5,10 +5,12 @@ partitions another has. A broker that keeps no metadata (the embedded one) keeps
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import CommitFailedError
 
 from streams.gateways.bridge_frames import Plan
 
@@ -19,6 +21,7 @@ class Plans:
     def __init__(self, servers: str, group: str, log_id: str, consumer: aiokafka.AIOKafkaConsumer) -> None:
         self._servers, self._group, self._log_id, self._consumer = servers, group, log_id, consumer
         self._keeps_metadata: bool | None = None
+        self._fenced: Any = None
         self._ends: aiokafka.AIOKafkaConsumer | None = None
 
     async def read(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Plan]:
@@ -42,12 +45,29 @@ class Plans:
 
     async def write(self, plans: Mapping[TopicPartition, Plan]) -> None:
         """On return they stand. Raises CommitFailedError if a partition is another's now, KafkaError."""
+        self._fence()
         await self._consumer.commit({tp: (plan.done, plan.metadata()) for tp, plan in plans.items()})
         if self._keeps_metadata is None:
             self._keeps_metadata = await self._kept(next(iter(plans)))
         if not self._keeps_metadata:
             ends = await self._second_group(plans)
             await ends.commit({tp: plan.upto for tp, plan in plans.items()})
+
+    def _fence(self) -> None:
+        """A member that was expelled has no generation until it has joined again; aiokafka then commits as one that is
+        in no group, and a group without members takes that. So it is refused where the request is made."""
+        coordinator = self._consumer._coordinator
+        if coordinator is self._fenced:
+            return
+        commit = coordinator._do_commit_offsets
+
+        async def fenced(assignment: Any, offsets: Any) -> None:
+            if coordinator.generation < 0:
+                raise CommitFailedError("expelled from the group")
+            await commit(assignment, offsets)
+
+        coordinator._do_commit_offsets = fenced
+        self._fenced = coordinator
 
     async def _kept(self, tp: TopicPartition) -> bool:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
