@@ -118,9 +118,12 @@ def test_many_clauses_of_every_document_are_asked_for(catalogue: Catalogue) -> N
     assert {document for document, clauses in per_document.items() if clauses < 5} == set()
 
 
+LOOKED_AT = ("L1-0771", "L1-0777")  # families taken out of held_out after they had been looked at (README)
+
+
 def test_the_split_is_dealt_by_hash_and_no_family_is_cut(catalogue: Catalogue) -> None:
     labelled = rows()
-    dealt = split_by_hash(labelled, catalogue)
+    dealt = split_by_hash(labelled, catalogue) | dict.fromkeys(LOOKED_AT, "tune")
     assert {row["finding_id"]: row["split"] for row in labelled} == {
         row["finding_id"]: dealt[row["family"]] for row in labelled
     }
