@@ -1,6 +1,7 @@
 """Reading documents of the catalogue, and everything that can be wrong with them, named by file, entry and field."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,6 +211,7 @@ def _between(documents: dict[str, Document], clauses: dict[str, Clause], files: 
             yield Fault(files[document.id], "document", "effective_to", "before effective_from")
     at: dict[tuple[str, str], str] = {}
     carried: dict[str, str] = {}
+    heirs = Counter(old for clause in clauses.values() for old in clause.supersedes)
     for clause in clauses.values():
         key = (clause.document_id, locator(clause.article))
         if key in at and not clause.article.startswith("2017 ed."):
@@ -222,6 +224,8 @@ def _between(documents: dict[str, Document], clauses: dict[str, Clause], files: 
             elif not _after(clause, earlier, documents):
                 reason = f"overlapping validity: {old} is still in force when this clause begins"
                 yield Fault(files[clause.id], clause.id, "supersedes", reason)
+        if clause.unchanged and (len(clause.supersedes) != 1 or heirs[clause.supersedes[0]] != 1):
+            yield Fault(files[clause.id], clause.id, "unchanged", "only the one heir of one clause asks for the same")
         if clause.continues:
             inherited = clause.supersedes[0] if clause.supersedes else ""
             if not inherited or inherited in carried:

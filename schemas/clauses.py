@@ -99,8 +99,9 @@ class Clause(Authored):
     `trigger`: the readings that make evaluation worth while; each is one comparison of the rule, `at` the kinds of
     place where it counts (else all `places`). Without one, only findings are judged by the rule. `places`: kinds of
     place whose sensors may trigger. `supersedes`: clauses of the earlier edition whose matter this one takes over;
-    `continues`: of several successors, the one that carries on the earlier clause's open hazards. `partial`: the rule
-    covers part of the clause: it may meet it, never refute it.
+    `continues`: of several successors, the one that carries on the earlier clause's open hazards. `unchanged`: it asks
+    for what the one clause asked that it supersedes, so that sentences of either mean both. `partial`: the rule covers
+    part of the clause: it may meet it, never refute it.
     `rule_confidence`: how sure the rule is where that is less than the clause is; a number that is a site's or an
     engineer's default and no law makes it low, and what meets it is then reviewed. `sensor_rules`: rows of
     sensor_rules.yaml that the rule says. `undecided`: row -> signals (`wanted` of the vocabulary) for want of which
@@ -120,6 +121,7 @@ class Clause(Authored):
     effective_to: dt.date | None = None
     supersedes: tuple[str, ...] = ()
     continues: bool = False
+    unchanged: bool = False
     kind: ClauseKind
     confidence: Confidence
     status: str = Field(default="current", pattern="^(current|trial)$")

@@ -126,13 +126,21 @@ class Catalogue:
         return tuple(self._successors.get(clause_id, ()))
 
     def kin(self, clause: Clause) -> tuple[Clause, ...]:
-        """Clauses of the neighbouring editions with exactly the matter of this one: what is said of them fits it.
+        """Clauses of the neighbouring editions that ask for the same (`unchanged`): what is said of them fits it."""
+        later = [each for each in self.successors(clause.id) if each.unchanged]
+        return (*later, *(self.clauses[old] for old in clause.supersedes if clause.unchanged))
 
-        A heir that asks for something else is no kin: what met the old clause may not meet the new one.
+    def lapsed(self, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+        """Clauses of the editions that these clauses' lists replaced, whose matter no list has taken over.
+
+        A list that names no heirs at all (AQ 3067, whose text nobody here has read) says nothing of what lapsed.
         """
-        later = [each for each in self.successors(clause.id) if each.supersedes == (clause.id,)]
-        earlier = [self.clauses[old] for old in clause.supersedes if self._successors[old] == [clause]]
-        return tuple(each for each in (*later, *earlier) if each.conditions == clause.conditions or not each.conditions)
+        replaced = {self.documents[name].replaces for name in {clause.document_id for clause in clauses}}
+        handed_on = {self.clauses[old].document_id for old in self._successors if old in self.clauses}
+        return tuple(
+            clause for clause in self.clauses.values()
+            if clause.document_id in replaced & handed_on and not self.successors(clause.id)
+        )  # fmt: skip
 
     def root_of(self, clause_id: str) -> str:
         """The earliest clause that this one carries on, through every edition: one hazard, whatever the list is called.

@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from schemas.clauses import Case, Clause
+from schemas.criteria import Catalogue
 from schemas.vocabulary import vocabulary
 from streams.calibration import SURE, Calibration
 from streams.lexicon import CUES, Folded, lexicon, terms
@@ -116,6 +117,15 @@ def ordinary_sentences() -> tuple[str, ...]:
     """The ordinary hazards of ordinary.yaml."""
     raw = yaml.load(ORDINARY.read_text("utf-8"), Loader=yaml.CSafeLoader)
     return tuple(each for group in raw.values() for each in group)
+
+
+def lapsed_sentences(catalogue: Catalogue, clauses: Sequence[Clause]) -> tuple[str, ...]:
+    """What met clauses that lapsed when the lists of `clauses` came: no list in force names it."""
+    return tuple(
+        text
+        for clause in catalogue.lapsed(clauses)
+        for text in (*clause.phrasings, *(case.text for case in clause.cases if case.text and case.expect is True))
+    )
 
 
 @cache

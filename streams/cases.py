@@ -84,6 +84,6 @@ def _read(catalogue: Catalogue, clause: Clause, case: Case) -> CaseResult:
     document = catalogue.document_of(clause)
     day = clause.effective_from or document.effective_from
     clauses = catalogue.in_force(clause.industry, day, general=True)
-    answers = matcher(clauses, clause.industry, catalogue.kin).judge(case.text or "", case.place or "")
+    answers = matcher(clauses, clause.industry, catalogue).judge(case.text or "", case.place or "")
     met = any(a.clause is not None and a.clause.id == clause.id and a.verdict is verdict_of(clause) for a in answers)
     return CaseResult(clause, case, met, told(answers, catalogue)[0])

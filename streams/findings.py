@@ -108,7 +108,7 @@ class FindingJudge:
         reference = finding.criterion_ref or ""
         citation = self.catalogue.cite(reference, industry, day)
         clauses = self.catalogue.in_force(industry, day, general=True)
-        answers = matcher(clauses, industry, self.catalogue.kin).judge(finding.text, finding.place)
+        answers = matcher(clauses, industry, self.catalogue).judge(finding.text, finding.place)
         if citation.standing is Standing.VALID and citation.clause is not None:
             said = self._claimed(reference, citation.clause)
             return self._contradicted(said, answers, citation.clause) or said
@@ -167,7 +167,7 @@ class FindingJudge:
     def _by_text(
         self, finding: Finding, industry: str, clauses: tuple[Clause, ...], refuted: dict[str, Outcome], day: date
     ) -> list[Said]:
-        judge = matcher(clauses, industry, self.catalogue.kin).judge
+        judge = matcher(clauses, industry, self.catalogue).judge
         answers = judge(finding.text, finding.place)
         if refuted:
             meant = answers[0].named[0][0] if answers[0].named else next(iter(refuted))

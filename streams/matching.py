@@ -3,15 +3,16 @@
 Every issue of a line is held against the clauses in force (streams.candidates) and answered for itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from schemas.clauses import Clause
+from schemas.criteria import Catalogue
 from schemas.terms import Verdict
 from schemas.vocabulary import vocabulary
 from streams.calibration import calibration
-from streams.candidates import Candidate, Field, Issue, Prepared, likely, prepare
+from streams.candidates import Candidate, Field, Issue, Prepared, lapsed_sentences, likely, ordinary_sentences, prepare
 from streams.judgement import verdict_of
 from streams.lexicon import Folded, lexicon
 from streams.splitting import parts, pieces
@@ -41,19 +42,21 @@ class Answer:
 
 _BINDS = tuple(Verdict)  # what binds most comes first
 
-Kin = Callable[[Clause], tuple[Clause, ...]]
-
-
-def _alone(_: Clause) -> tuple[Clause, ...]:
-    return ()
-
 
 class Matcher:
-    """Judges sentences by the clauses of one industry on one day."""
+    """Judges sentences by the clauses of one industry on one day, `catalogue` telling what earlier editions said.
 
-    def __init__(self, clauses: Sequence[Clause], industry: str, kin: Kin = _alone) -> None:
+    What only an earlier edition named counts as an ordinary hazard. Without an industry, lists that never had it are
+    asked as well, so nothing is taken to have lapsed.
+    """
+
+    def __init__(self, clauses: Sequence[Clause], industry: str, catalogue: Catalogue) -> None:
         self._calibration = calibration()
-        self._field = Field([_prepared(each, kin(each)) for each in clauses], industry, self._calibration)
+        known = ordinary_sentences()
+        if industry:
+            known += lapsed_sentences(catalogue, clauses)
+        prepared = [_prepared(each, catalogue.kin(each)) for each in clauses]
+        self._field = Field(prepared, industry, self._calibration, known)
 
     def judge(self, text: str, place: str = "", without: Iterable[str] = ()) -> tuple[Answer, ...]:
         """One answer per issue of `text`, the one that binds most first. `without`: clauses that facts refute."""
@@ -122,13 +125,13 @@ def _prepared(clause: Clause, kin: tuple[Clause, ...]) -> Prepared:
     return held[0]
 
 
-def matcher(clauses: Sequence[Clause], industry: str, kin: Kin = _alone) -> Matcher:
-    """The matcher of `clauses`, made once for each list that the catalogue hands out. `kin`: Catalogue.kin."""
+def matcher(clauses: Sequence[Clause], industry: str, catalogue: Catalogue) -> Matcher:
+    """The matcher of `clauses`, made once for each list that the catalogue hands out."""
     key = (id(clauses), industry)
     held = _made.get(key)
     if held is None or held[0] is not clauses:
         if len(_made) >= MOST_FIELDS:
             _made.clear()
             _clauses.clear()
-        held = _made[key] = (clauses, Matcher(clauses, industry, kin))
+        held = _made[key] = (clauses, Matcher(clauses, industry, catalogue))
     return held[1]

@@ -18,9 +18,8 @@ def coal(**changes: dict[str, Any]) -> Catalogue:
         change = changes.get(clause.id.replace("-", "_"), {})
         if clause.document_id == "MEM21" and change is not None:
             # built anew: a copy would keep the condition that was parsed from the old rule
-            clauses.append(
-                Clause.model_validate({**clause.model_dump(), "supersedes": (), "continues": False, **change})
-            )
+            alone = {"supersedes": (), "continues": False, "unchanged": False}
+            clauses.append(Clause.model_validate({**clause.model_dump(), **alone, **change}))
     document = CATALOGUE.documents["MEM21"].model_copy(update={"replaces": None})
     return Catalogue([document], clauses)
 

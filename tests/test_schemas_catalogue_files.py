@@ -154,6 +154,7 @@ def case(expect: object, **facts: object) -> dict:
         ),
         ({"supersedes": ["L-0"]}, "supersedes", "unknown clause 'L-0'"),
         ({"continues": True}, "continues", "without supersedes"),
+        ({"unchanged": True}, "unchanged", "the one heir of one clause"),
     ],
 )
 def test_a_bad_entry_is_refused_with_file_entry_field_and_reason(

@@ -138,6 +138,24 @@ def test_a_new_edition_opens_no_twin_and_a_split_keeps_one_heir() -> None:
     assert CATALOGUE.root_of("no such clause") == "no such clause"
 
 
+def test_sentences_are_shared_with_a_heir_that_asks_for_the_same_alone() -> None:
+    def kin(clause_id: str) -> list[str]:
+        return [each.id for each in CATALOGUE.kin(CATALOGUE.clauses[clause_id])]
+
+    assert (kin("COAL4-8-2"), kin("COAL21-8-2")) == (["COAL21-8-2"], ["COAL4-8-2"])
+    assert kin("COAL4-18-7") == kin("COAL21-20-7") == []  # overloading the cage is no limb of the heir
+    assert kin("COAL4-5-2") == kin("COAL21-5-2") == []  # split
+
+
+def test_a_clause_without_a_heir_lapses_when_the_new_edition_binds() -> None:
+    old, new = (CATALOGUE.in_force("coal", day) for day in (dt.date(2026, 6, 30), dt.date(2026, 7, 1)))
+    lapsed = {clause.id for clause in CATALOGUE.lapsed(new)}
+    assert {"COAL4-4-2", "COAL4-6-7"} <= lapsed and not lapsed & {"COAL4-18-7", "COAL4-8-2"}
+    assert CATALOGUE.lapsed(old) == ()
+    # AQ 3067 names no heirs: nobody can tell what lapsed
+    assert CATALOGUE.lapsed(CATALOGUE.in_force("chemical", dt.date(2026, 10, 1))) == ()
+
+
 def test_no_two_clauses_of_one_list_share_a_root() -> None:
     for document_id in CATALOGUE.documents:
         roots = [CATALOGUE.root_of(c.id) for c in CATALOGUE.clauses.values() if c.document_id == document_id]

@@ -15,7 +15,7 @@ LATE = dt.date(2026, 10, 8)
 
 
 def judged(text: str, industry: str = "coal", place: str = "", day: dt.date = LATE) -> tuple[Answer, ...]:
-    return matcher(CATALOGUE.in_force(industry, day, general=True), industry, CATALOGUE.kin).judge(text, place)
+    return matcher(CATALOGUE.in_force(industry, day, general=True), industry, CATALOGUE).judge(text, place)
 
 
 def first(text: str, industry: str = "coal", day: dt.date = LATE) -> Answer:
@@ -82,7 +82,7 @@ def test_the_same_words_give_the_same_answer() -> None:
 
 def test_what_facts_refute_is_left_out() -> None:
     clauses = CATALOGUE.in_force("coal", LATE, general=True)
-    answers = matcher(clauses, "coal", CATALOGUE.kin).judge("主扇没有备用，只有一台", without={"COAL21-8-2"})
+    answers = matcher(clauses, "coal", CATALOGUE).judge("主扇没有备用，只有一台", without={"COAL21-8-2"})
     assert all(clause_id != "COAL21-8-2" for a in answers for clause_id, _ in a.named)
 
 
@@ -90,3 +90,19 @@ def test_what_facts_refute_is_left_out() -> None:
 def test_nothing_written_breaks_the_judge(text: str) -> None:
     for answer in judged(text):
         assert all(told([answer], CATALOGUE)), "every answer says why, in both languages"
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("集团给矿井下达的年度生产计划超过核定能力", "COAL4-4-2"),
+        ("突出矿井大巷还在用架线电机车拉煤", "COAL4-6-7"),
+        ("罐笼核定18人，现场清点23人，超员提人", "COAL4-18-7"),
+        ("掘进头风电闭锁失效，停风以后不断电", "COAL4-8-8"),
+        ("兼并重组后采矿许可证没有变更，矿井照常生产", "COAL4-17-3"),
+    ],
+)
+def test_what_only_the_earlier_edition_names_is_major_up_to_its_last_day(text: str, clause: str) -> None:
+    before, after = (first(text, day=day) for day in (dt.date(2026, 6, 30), dt.date(2026, 7, 1)))
+    assert (before.verdict, before.clause and before.clause.id) == (Verdict.MAJOR, clause)
+    assert after.verdict is not Verdict.MAJOR
