@@ -18,6 +18,7 @@ Found = dict[str, Any]
 
 _JSON = frozenset({"data", "actor", "causes", "detail", "group", "documents", "extra"})
 _EVENT = "event_id, kind, subject_id, site_id, occurred_at, recorded_at, actor, causes, imported, data"
+_IN_ORDER = 'ORDER BY occurred_at, recorded_at, kafka_at, "offset"'  # events of one instant: as they were written
 _EVENT_TABLES = {"hazard_events": "hazard", "alarm_events": "alarm", "criterion_verdicts": "verdict",
                  "programme_events": "programme"}  # fmt: skip
 _HAZARDS = """
@@ -105,7 +106,7 @@ def hazard(con: duckdb.DuckDBPyConnection, hazard_id: str, limit: int) -> Found:
     if state is None:
         raise Unknown(f"no hazard {hazard_id} in this warehouse")
     events = _all(
-        con, f"SELECT {_EVENT} FROM hazard_events WHERE subject_id = ? ORDER BY occurred_at, recorded_at", [hazard_id]  # noqa: S608
+        con, f"SELECT {_EVENT} FROM hazard_events WHERE subject_id = ? {_IN_ORDER}", [hazard_id]  # noqa: S608
     )  # fmt: skip
     criterion = state["criterion_id"] or next(
         (event["data"].get("criterion_id") for event in events if event["data"].get("criterion_id")), None
@@ -184,7 +185,7 @@ def _alarm(con: duckdb.DuckDBPyConnection, alarm_id: str) -> Found:
     return {
         "kind": "alarm", "alarm_id": alarm_id,
         "episodes": _all(con, "SELECT * FROM alarm_episodes WHERE alarm_id = ? ORDER BY raised_at", [alarm_id]),
-        "events": _all(con, f"SELECT {_EVENT} FROM alarm_events WHERE subject_id = ? ORDER BY occurred_at", [alarm_id]),  # noqa: S608
+        "events": _all(con, f"SELECT {_EVENT} FROM alarm_events WHERE subject_id = ? {_IN_ORDER}", [alarm_id]),  # noqa: S608
     }  # fmt: skip
 
 
