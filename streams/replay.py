@@ -14,6 +14,8 @@ from schemas.ids import frame_id
 from schemas.registry import Sensor
 from streams.alarms import SiteAlarms
 from streams.decode import Frame, Record
+from streams.limits import Ints
+from streams.signal_watch import patience_us
 
 FRAME_ROWS = 5_000
 SITE = "replay"  # the site of sensors that no registry names
@@ -78,25 +80,79 @@ class Progress:
 
 
 def replay(readings: Readings, rules: Sequence[AlarmRule], sensors: Mapping[str, Sensor]) -> Iterator[Progress]:
-    """Run the engine over `readings` in the order they stand, in frames of FRAME_ROWS.
+    """Run the engine over `readings` in order of time, in frames of FRAME_ROWS, with the ticks of a live worker.
 
-    Each row is taken as having come on its own: a late one is passed over even if a frame could have put it right, so
-    the events do not depend on FRAME_ROWS. A file does not say when a reading was received: recorded_at = occurred_at.
-    Event ids come from the file's bytes and the row.
+    Each row is taken as having come on its own, at once: a row that is late where it stands is passed over even if a
+    frame could have put it right, so the events do not depend on FRAME_ROWS. A file does not say when a reading was
+    received: recorded_at = occurred_at. Event ids come from the file's bytes and the row. Events are in order of time.
+    Time is that of the readings: nothing falls due after the last one.
     """
-    readings = readings.take(~readings.late())
-    engines = {site: SiteAlarms(site, rules, sensors) for site in sorted({rule.site_id for rule in rules})}
-    for start in range(0, len(readings), FRAME_ROWS):
-        part = readings.take(np.arange(start, min(start + FRAME_ROWS, len(readings))))
-        events = [event for site, engine in engines.items() for event in engine.on_frame(_frame(site, part))]
-        yield Progress(
-            start + len(part), [event.model_copy(update={"recorded_at": event.occurred_at}) for event in events]
-        )
+    readings = readings.take(~readings.late()).in_time_order()
+    engines: dict[str, SiteAlarms] = {}
+    ticks = [np.zeros(0, "int64")]
+    for site in sorted({rule.site_id for rule in rules}):
+        named = {rule.sensor_id for rule in rules if rule.site_id == site}
+        ours = {key: sensor for key, sensor in sensors.items() if sensor.site_id == site or key in named}
+        engines[site] = SiteAlarms(site, rules, ours)
+        ticks.append(silences(readings, ours))
+    for start, end, now_us in _parts(readings.times_us, np.unique(np.concatenate(ticks))):
+        part, events = readings.take(np.arange(start, end)), list[Event]()
+        for site, engine in engines.items():
+            events += engine.on_frame(_frame(site, part)) if start < end else []
+            events += engine.on_tick(now_us)
+        events.sort(key=lambda event: event.occurred_at)
+        yield Progress(end, [event.model_copy(update={"recorded_at": event.occurred_at}) for event in events])
+
+
+def silences(readings: Readings, sensors: Mapping[str, Sensor]) -> Ints:
+    """When a worker that ticks all the time could find a sensor of these, or all of them, silent; perhaps more often.
+
+    UTC microseconds. `readings` are in order of time. Every other timer names its own due time, so it may be asked
+    later; a silence must be noticed before the next reading ends it.
+    """
+    mine = readings.known(sensors)
+    times, codes = readings.times_us[mine], readings.sensor_ids.indices.to_numpy()[mine]
+    if not len(times):
+        return np.zeros(0, "int64")
+    names = readings.sensor_ids.dictionary.to_pylist()
+    each = np.array([patience_us(sensors[name].period_s) if name in sensors else 0 for name in names], "int64")
+    own = np.argsort(codes, kind="stable")
+    gaps = np.flatnonzero((np.diff(times[own]) > each[codes[own][:-1]]) & (np.diff(codes[own]) == 0))
+    every = np.unique(each[np.unique(codes)])
+    quiet = np.flatnonzero(np.diff(times) > every[0])
+    found = [
+        times[own][gaps] + each[codes[own][gaps]],  # one falls silent, and speaks again later
+        _last_of_each(times[own], codes[own]) + each[np.unique(codes)],  # or never again
+        times[quiet] + every[0],  # all do
+        (times[quiet + 1][:, None] + every).ravel(),  # who has not spoken when the others are back
+    ]
+    instants: Ints = np.unique(np.concatenate(found))
+    return instants
+
+
+def _last_of_each(times: Ints, codes: Ints) -> Ints:
+    return times[np.append(np.flatnonzero(np.diff(codes)), len(codes) - 1)]
+
+
+def _parts(times: Ints, ticks: Ints) -> Iterator[tuple[int, int, int]]:
+    """(first row, row after the last, `now` of the tick that follows): cut at every tick and every FRAME_ROWS."""
+    if not len(times):
+        return
+    ticks = ticks[ticks < times[-1]]
+    cuts = np.searchsorted(times, ticks, "right")  # a reading of the very instant is read before
+    begin = 0
+    for cut, tick in zip([*cuts.tolist(), len(times)], [*ticks.tolist(), int(times[-1])], strict=True):
+        while cut - begin > FRAME_ROWS:
+            yield begin, begin + FRAME_ROWS, int(times[begin + FRAME_ROWS - 1])
+            begin += FRAME_ROWS
+        yield begin, cut, tick
+        begin = cut
 
 
 def _frame(site_id: str, part: Readings) -> Frame:
     times = pa.array(part.times_us).cast(pa.timestamp("us", tz="UTC"))
     columns = [part.sensor_ids, times, pa.array(part.values), pa.array(part.quality)]
-    header = FrameHeader(site_id, frame_id(site_id, part.sha256, 0), "replay", int(part.times_us.max()))
+    received_us = int(part.times_us[0])  # nothing was under way for any time
+    header = FrameHeader(site_id, frame_id(site_id, part.sha256, 0), "replay", received_us)
     record = Record("replay", part.name, 0, 0, site_id.encode(), None)
     return Frame(record, header, pa.record_batch(columns, schema=FRAME_SCHEMA), part.rows)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.alarm_classes import SignalSettings
+from schemas.alarm_classes import SignalSettings, alarm_classes
 from schemas.alarms import AlarmState
 from schemas.registry import Sensor
 from schemas.terms import UNUSABLE, Quality, SignalCondition
@@ -23,7 +23,7 @@ GOOD, CALIBRATING, ILL, LOST = range(4)
 CONDITIONS = tuple(SignalCondition)
 _CALIBRATING, _UNUSABLE = np.uint8(int(Quality.CALIBRATING)), np.uint8(int(UNUSABLE))
 _FAR_US = int(np.iinfo(np.int64).max)
-_DEFAULT_PERIOD_S = 30.0
+_DEFAULT_PERIOD_S = 30.0  # of a sensor that no registry names; when it ought to speak nobody knows
 _LATE_STEP_US = 60_000_000
 
 
@@ -40,8 +40,8 @@ class SignalWatch:
         self.since_us = np.full(n + 1, NEVER_US, "int64")
         period_s = [sensors[s].period_s if s in sensors else _DEFAULT_PERIOD_S for s in ids]
         self._period_us: Ints = np.array([*(round(p * 1e6) for p in period_s), _FAR_US // 1000], "int64")
-        least_us = round(settings.silent_least_s * 1e6)
-        self._patience_us: Ints = np.maximum(self._period_us * settings.silent_periods, least_us).astype("int64")
+        patience = [patience_us(sensors[s].period_s, settings) if s in sensors else _FAR_US // 1000 for s in ids]
+        self._patience_us: Ints = np.array([*patience, _FAR_US // 1000], "int64")
         self._least_patience_us = int(self._patience_us.min())
         place = {sensor_id: i for i, sensor_id in enumerate(ids)}
         for sensor_id, (condition, since_us) in held.items():
@@ -65,8 +65,8 @@ class SignalWatch:
         found: list[Notice] = []
         if not len(times):
             return found
-        if self.site_lost_us is not None and bool((times > last_us[place]).any()):
-            found.append(self._site_back(int(times.max())))
+        if self.site_lost_us is not None and bool((newer := times > last_us[place]).any()):
+            found.append(self._site_back(int(times[newer].min())))
         regular = columns.regular is not None
         oldest = int(times[0] if regular else times.min())
         self._ask_us = min(self._ask_us, oldest + self._least_patience_us)
@@ -209,6 +209,12 @@ class SignalWatch:
             "calibrations": [[name[i], day, count] for i, (day, count) in sorted(self._calibrations.items())],
             "delay_us": self.delay_us, "back_us": self._back_us, "site_lost_us": self.site_lost_us,
         }  # fmt: skip
+
+
+def patience_us(period_s: float, settings: SignalSettings | None = None) -> int:
+    """How long after its last reading a sensor that speaks every `period_s` is not silent yet."""
+    settings = settings or alarm_classes().signals
+    return int(max(round(period_s * 1e6) * settings.silent_periods, round(settings.silent_least_s * 1e6)))
 
 
 def _told(values: Floats, quality: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -28,7 +28,7 @@ def run(series: Readings, rules, *sensors) -> list:
 
 
 def test_a_replay_is_what_the_engine_says():
-    rows = [(0, 1.0), (60, 1.2), (90, 0.5), (200, 0.5)]
+    rows = [(0, 1.0), (60, 1.2), (90, 0.5), (150, 0.5)]
     rules = [rule(on_delay_s=60, off_delay_s=60, deadband=0.05)]
     assert told(run(readings(rows), rules)) == told(engine(rules).on_frame(frame(rows)))
 
