@@ -19,6 +19,7 @@ from streams.admission import Refusals, letter, split_absurd
 from streams.decode import AHEAD_US, EARLIEST_US, Frame, Record, decode
 from streams.landing_columns import later_columns, unfit
 
+_REPEATS = 4  # readings per sensor in a batch from which on a dictionary of the sensors is worth its making
 _SHANGHAI_US = 8 * 3_600_000_000  # Asia/Shanghai has had no daylight saving time since 1991
 _DAY_US = 86_400_000_000
 
@@ -84,7 +85,10 @@ def _absurd(frames: Sequence[Frame]) -> list[int]:
 
 
 def frame_rows(frames: Sequence[Frame]) -> pa.Table:
-    """The readings of `frames`: the columns of READINGS and later ones; texts and the day are dictionary-encoded."""
+    """The readings of `frames`: the columns of READINGS and later ones.
+
+    The day and texts are dictionary-encoded; sensor_id only if the batch has several readings of a sensor.
+    """
     frames = [frame for frame in frames if frame.batch.num_rows]
     if not frames:
         return READINGS.empty_table()
@@ -122,7 +126,7 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
         "row": _row_numbers(frames, lengths),
         "frame_id": text([header.frame_id for header in headers]),
         "site_id": text([header.site_id for header in headers]),
-        "sensor_id": own.column(0),
+        "sensor_id": own.column(0) if _repeat(frames) else own.column(0).cast(pa.string()),
         "occurred_at": pa.array(times).view(STAMP),
         "value": own.column(2),
         "quality": own.column(3),
@@ -135,6 +139,13 @@ def frame_rows(frames: Sequence[Frame]) -> pa.Table:
     if any(batch.num_columns > len(FRAME_SCHEMA) for batch in batches):
         columns |= later_columns(batches)
     return pa.table(columns).unify_dictionaries().combine_chunks()
+
+
+def _repeat(frames: Sequence[Frame]) -> bool:
+    """Whether sensors come again in `frames`, counting for each site the sensors of one of its frames."""
+    one_of_each = {frame.header.site_id: frame.batch for frame in frames}
+    sensors = sum(len(batch.column(0).dictionary) for batch in one_of_each.values())
+    return sum(frame.batch.num_rows for frame in frames) >= _REPEATS * sensors
 
 
 def _own_columns(batches: Sequence[pa.RecordBatch]) -> pa.Table:

@@ -38,6 +38,22 @@ def test_readings_of_several_frames_in_one_table():
     assert {*plain["partition"].to_pylist()} == {3}
 
 
+@pytest.mark.parametrize(
+    ("records", "dictionary"),
+    [
+        ([frame(0, [NOW] * 3), frame(1, [NOW] * 3, site="t")], False),
+        ([frame(0, [NOW] * 3), frame(1, [NOW] * 3), frame(2, [NOW] * 3)], False),
+        ([frame(n, [NOW] * 3) for n in range(4)], True),
+        ([frame(0, [NOW] * 8, sensors=["m0", "m1"] * 4)], True),
+    ],
+)
+def test_sensors_have_a_dictionary_where_they_come_again(records, dictionary):
+    rows = frame_rows(sort_frames(records).frames)
+    assert pa.types.is_dictionary(rows.schema.field("sensor_id").type) == dictionary
+    names = [name for record in records for name in decode_frame(record.value)["sensor_id"].to_pylist()]
+    assert rows.cast(READINGS)["sensor_id"].to_pylist() == names
+
+
 def test_a_frame_that_came_in_a_file_tells_which():
     bare = frame(0, [NOW])
     value = encode_frame(make_batch(["m"], [NOW], [1.0], [0]))

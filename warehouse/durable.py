@@ -88,21 +88,19 @@ def split(rows: pa.Table, by: list[str]) -> Iterator[tuple[dict[str, str], pa.Ta
 def landing_options(rows: pa.Table) -> dict[str, Any]:
     """Parquet options for files that are written often and read until the next compaction: cheap to write.
 
-    Statistics of dictionary-encoded texts are what costs most (half of the whole file, measured); their bounds go to
+    Statistics of texts are what costs most (half of the whole file, measured); those of dictionary-encoded ones go to
     the Delta log from the dictionary, and fresh files hold all sensors anyway. Numbers that hardly differ from row to
-    row need no dictionary.
+    row need no dictionary, nor do sensors that come as plain texts because they hardly repeat.
     """
-    texts, sized = [], []
-    for field in rows.schema:
-        if pa.types.is_dictionary(field.type):
-            texts.append(field.name)
-        else:
-            sized.append(field.name)
+    sized = [field.name for field in rows.schema if not pa.types.is_dictionary(field.type)]
     plain = {"partition", "kafka_at", "received_at", "occurred_at", "quality"}
-    packed = {"row": "DELTA_BINARY_PACKED"} if "row" in sized else {}
+    unbounded, packed = set[str](), {}
+    if "row" in sized:  # readings
+        unbounded, packed = {"row", "quality", "sensor_id"}, {"row": "DELTA_BINARY_PACKED"}
+        plain |= {"row"} | unbounded & set(sized)
     return {
-        "use_dictionary": [name for name in rows.column_names if name not in plain and name not in packed],
-        "write_statistics": sized, "column_encoding": packed or None,
+        "use_dictionary": [name for name in rows.column_names if name not in plain],
+        "write_statistics": [name for name in sized if name not in unbounded], "column_encoding": packed or None,
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ The cost of a commit does not grow with the table: only the commits that came af
 (docs/decisions/0006).
 """
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -104,16 +105,17 @@ class LocalTable(LakeTable):
             raise SchemaBreak(f"table {self.name} was given Delta features that we do not write: {protocol}")
 
     def _create(self) -> DeltaTable:
-        self.path.mkdir(parents=True, exist_ok=True)
-        with suppress(DeltaError):  # another process was faster; opening says if that is not the reason
-            DeltaTable.create(
-                self.path, self.wanted, mode="ignore", partition_by=self.partition_by, configuration=CONFIGURATION
-            )
-        table = self.delta()
-        deltalog.sync(deltalog.commit_path(self._log, 0))
-        for folder in (self._log, self.path, self.path.parent):
+        """The first commit is made aside: delta-rs, when two processes create a table at once, commits a second one."""
+        staging = self.path / "_staging"
+        for folder in (staging, self._log):
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=staging) as aside:
+            DeltaTable.create(aside, self.wanted, partition_by=self.partition_by, configuration=CONFIGURATION)
+            first = deltalog.actions(Path(aside) / "_delta_log", 0)
+        deltalog.put(self._log, 0, first)  # or another process was faster
+        for folder in (self.path, self.path.parent):
             deltalog.sync(folder)
-        return table
+        return self.delta()
 
     def _widen(self, fields: list[pa.Field]) -> None:
         table = self.delta()
