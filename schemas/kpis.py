@@ -18,6 +18,14 @@ class KpiLimit(Message):
     source: str
 
 
+class KpiParameter(Message):
+    """A number that a formula leaves open; the KPI's query names it as `$name`."""
+
+    name: str
+    value: float
+    source: str
+
+
 class Kpi(Message):
     """One entry of the dictionary: what is measured, in words, its unit, target and source."""
 
@@ -29,11 +37,17 @@ class Kpi(Message):
     target: str = ""
     source: str = ""
     limits: tuple[KpiLimit, ...] = ()
+    parameters: tuple[KpiParameter, ...] = ()
 
     def over(self, value: float | None, detail: dict[str, Any]) -> list[str]:
         """The names of the limits that a row exceeds."""
         found = {"value": value, **detail}
         return [limit.name for limit in self.limits if (found.get(limit.name) or 0) > limit.most]
+
+
+def parameters_of(kpi_id: str) -> dict[str, float]:
+    """The parameters of a KPI by name."""
+    return {each.name: each.value for each in kpis()[kpi_id].parameters}
 
 
 class KpiRow(Message):

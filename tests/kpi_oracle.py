@@ -4,8 +4,11 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta, timezone
 
 CN = timezone(timedelta(hours=8))
-KPIS = ("K01", "K02", "K05", "K06a", "K07", "K18a", "K18c", "K21b")
-COUNTS = ("K02", "K07", "K18c")
+KPIS = (
+    "K01", "K02", "K03a", "K03b", "K04a", "K04b", "K05", "K06a", "K06b", "K07", "K09", "K14a", "K18a", "K18c", "K21b",
+)  # fmt: skip
+COUNTS = ("K02", "K03a", "K03b", "K07", "K18c")
+GRACE = 30
 LEADING = ("responsibility_assigned", "hazard_transferred", "blind_spot_raised")
 ROOT = {"technology", "engineering"}
 OUT = ("hazard_voided", "hazard_merged", "hazard_downgraded")
@@ -47,11 +50,17 @@ def oracle(events, as_of, known, span, by):
     for group, figures in sums.items():
         for kpi in KPIS:
             num, den, excluded = figures[kpi]
-            if kpi in COUNTS:
+            if kpi in ("K04a", "K04b"):  # `num` counts what stands in the way
+                result[kpi, *group] = (int(num == 0), 1, int(num == 0), excluded)
+            elif kpi in COUNTS:
                 result[kpi, *group] = (num, None, num, excluded)
             else:
                 result[kpi, *group] = (num, den, num / den if den else None, excluded)
     return result
+
+
+def overdue_at(due, day):
+    return due is not None and day > due
 
 
 def hazard(life, as_of, start, end):
@@ -87,15 +96,39 @@ def hazard(life, as_of, start, end):
     def cycle(moment):
         return sum(b <= moment for b in begins)
 
-    deadlines = [
-        (when(e["occurred_at"]), cn_date(e["data"].get("due_at") or e["data"].get("new_due_at")))
-        for e in past
+    dated = [
+        e for e in past
         if e["kind"] == "plan_approved" or (e["kind"] == "extension_decided" and e["data"]["approved"])
+    ]  # fmt: skip
+    deadlines = [
+        (when(e["occurred_at"]), cn_date(e["data"].get("due_at") or e["data"].get("new_due_at"))) for e in dated
     ]
     approved, due = deadlines[-1] if deadlines else (None, None)
     on_time = due is not None and any(
         cycle(c) == cycle(approved) and c.astimezone(CN).date() <= due for c in closings
     )  # fmt: skip
+
+    first_due = next((day for (at, day), e in zip(deadlines, dated, strict=True) if e["kind"] == "plan_approved"), None)
+    in_force = min(
+        (c for c in closings if cycle(c) == len(begins)), default=None
+    )  # fmt: skip
+    falls_first = major and first_due is not None and start <= first_due < end
+    by_first = in_force is not None and not is_open and in_force.astimezone(CN).date() <= (first_due or date.min)
+    in_window = found is not None and start <= found < end and found <= as_of
+    new = major and in_window and found >= date(2024, 1, 1)
+    ended = major and in_force is not None and start <= in_force.astimezone(CN).date() < end
+    plan = next((e["data"] for e in reversed(past) if e["kind"] == "plan_approved"), {})
+    five = (
+        due is not None
+        and all(plan.get(name) for name in ("responsible_person", "responsible_unit", "measures", "contingency_plan"))
+        and plan.get("funds") is not None
+    )
+    bare = not any(e["data"].get("text") or e["data"].get("interim_control") for e in past
+                   if e["kind"] in ("interim_control_set", "plan_approved"))  # fmt: skip
+    running = [e["kind"] for e in past if e["kind"].startswith("production_")]
+    bare = bare and running[-1:] != ["production_stopped"]
+    back = bool(begins) and as_of - max(reopenings).astimezone(CN).date() > timedelta(days=GRACE)
+    standing = major and is_open
 
     leading = [e["kind"] for e in past if e["kind"] in LEADING]
     blind = bool(leading) and leading[-1] == "blind_spot_raised"
@@ -107,12 +140,19 @@ def hazard(life, as_of, start, end):
     falls = major and due is not None and start <= due < end
     overdue = major and is_open and due is not None and as_of > due
     lost = int(major and found is None)
-    data = registration["data"] if registration else {"region": "", "industry": ""}
+    data = registration["data"] if registration else {"region": "", "industry": "", "source": ""}
     return {
         "group": {"region": data["region"], "city": data["region"][:4] + "00" if data["region"] else "",
                   "industry": data["industry"]},
         "K01": (stock and not is_open, stock, lost),
         "K02": (stock and is_open, 0, lost),
+        "K03a": (new, 0, lost),
+        "K03b": (new - ended, 0, lost),
+        "K04a": (standing, 0, lost),
+        "K04b": (standing and (overdue_at(due, as_of) or bare or back or not five), 0, lost),
+        "K06b": (falls_first and by_first, falls_first, major and first_due is None),
+        "K09": (standing and five, standing, lost),
+        "K14a": (major and in_window and data["source"] in ("self", "worker", "iot"), major and in_window, lost),
         "K05": (major and is_found and not is_open, major and is_found, lost),
         "K06a": (falls and on_time, falls, major and due is None),
         "K18a": (major and is_found and led, major and is_found, 0),

@@ -32,12 +32,13 @@ KINDS = {
 
 
 def event(hazard: str, step: dict, number: int) -> Event:
-    """A case's line `{what: …, at: …, …}` as an event; other keys are its data."""
+    """A case's line `{what: …, at: …, …}` as an event; `what` is short for a kind, or one; other keys are its data."""
     known = {"what", "at", "recorded", "id"}
     data = {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in step.items()
             if key not in known}  # fmt: skip
+    kind = KINDS.get(step["what"], step["what"])
     return Event.model_validate({
-        "event_id": step.get("id") or make_id(hazard, number), "kind": KINDS[step["what"]], "subject_id": hazard,
+        "event_id": step.get("id") or make_id(hazard, number), "kind": kind, "subject_id": hazard,
         "site_id": f"site-{hazard}", "occurred_at": step["at"], "recorded_at": step.get("recorded", step["at"]),
         "actor": {"id": "case", "role": "supervisor"}, "data": data,
     })  # fmt: skip
@@ -140,7 +141,14 @@ decision = st.fixed_dictionaries({"approved": st.booleans(), "new_due_at": due |
 measures = st.lists(
     st.sampled_from(["people", "technology", "management"]).map(lambda kind: {"kind": kind, "text": "x"}), max_size=2
 )
+FULL = {
+    "responsible_person": "w", "responsible_unit": "u", "measures": [{"kind": "technology", "text": "x"}], "funds": 0,
+    "contingency_plan": "p", "interim_control": "i",
+}  # fmt: skip
 step = st.one_of(
+    st.tuples(st.just("plan_approved"), st.fixed_dictionaries({"due_at": due}).map(lambda at: FULL | at)),
+    st.tuples(st.sampled_from(["production_stopped", "production_resumed"]), st.just({})),
+    st.tuples(st.just("interim_control_set"), st.just({"text": "i"})),
     st.tuples(st.just("hazard_judged"), st.fixed_dictionaries({"verdict": verdict})),
     st.tuples(st.just("plan_approved"), st.fixed_dictionaries({"due_at": due | due_instant})),
     st.tuples(st.just("plan_approved"), st.fixed_dictionaries({"due_at": due, "measures": measures})),
@@ -161,9 +169,12 @@ def lives(draw):
         found = draw(moment)
         region = draw(st.sampled_from(["140105", "140121", "110000"]))
         industry = draw(st.sampled_from(["coal", "chemical"]))
-        named = {"found_at": found.isoformat(), "source": "self", "region": region, "industry": industry}
+        source = draw(st.sampled_from(["self", "department"]))
+        named = {"found_at": found.isoformat(), "source": source, "region": region, "industry": industry}
         steps = [("hazard_registered", named, found)]
         steps.append(("hazard_judged", {"verdict": "major"}, draw(moment)))
+        if draw(st.booleans()):
+            steps.append(("plan_approved", FULL | {"due_at": draw(due)}, draw(moment)))
         steps += [(kind, data, draw(moment)) for kind, data in draw(st.lists(step, max_size=7))]
         for number, (kind, data, when) in enumerate(steps):
             recorded = when + dt.timedelta(days=draw(st.sampled_from([0, 0, 0, 9])))

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from schemas.kpis import KpiRow
+from schemas.kpis import KpiRow, parameters_of
 from schemas.kpis import kpis as kpi_dictionary
 from schemas.model import Refused
 from schemas.terms import SHANGHAI
@@ -132,13 +132,14 @@ class _FactsAt:
         """What each KPI counts: its own query, grouped by the things it counts; those that add nothing left out."""
         return [row for row in self.rows([self.member], window, kpis) if row.num or row.den or row.excluded]
 
-    def _bound(self, sql: str, values: dict[str, dt.datetime | None]) -> dict[str, dt.datetime | None]:
+    def _bound(self, sql: str, values: dict[str, Any]) -> dict[str, Any]:
         """Those of `values` that the query names."""
         return {name: values[name] for name in self._con.extract_statements(sql)[0].named_parameters}
 
     def _rows(self, kpi_id: str, window: Window) -> list[KpiRow]:
         sql = kpi_sql(kpi_id)
-        values: dict[str, dt.datetime | None] = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
+        span = {"as_of": self.as_of, "window_from": window[0], "window_to": window[1]}
+        values: dict[str, Any] = {**span, **parameters_of(kpi_id)}
         found = self._con.execute(sql, self._bound(sql, values))
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, values, strict=True)) for values in found.fetchall()]

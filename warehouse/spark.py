@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import sqlglot
 from sqlglot import exp
 
+from schemas.kpis import parameters_of
 from warehouse.kpis import KINDS, kind_of, kpi_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-Values = Mapping[str, dt.datetime | None]
+Values = Mapping[str, dt.datetime | float | None]
 
 EVERYTHING = ""  # the group of the grouping `()`
 # sql/macros.sql in Spark's words; {0} is the argument
@@ -31,7 +32,7 @@ _MACROS = {
 
 
 def translated(sql: str, values: Values) -> str:
-    """Spark SQL of one query. `values` are its parameters: instants, or null for what is not asked for."""
+    """Spark SQL of one query. `values` are its parameters: instants, null for what is not asked for, or numbers."""
     tree = sqlglot.parse_one(sql, read="duckdb")
     if isinstance(tree, exp.Select):
         tree.set("expressions", [each for each in tree.expressions if each.alias_or_name != "detail"])
@@ -86,7 +87,7 @@ class SparkKpis:
 
     def rows(self, kpi_id: str, values: Values) -> dict[str, tuple[float | None, float | None, float | None, int]]:
         """Group → (num, den, value, excluded) of one KPI over the facts of its kind, which must be there as a view."""
-        found = self._spark.sql(translated(kpi_sql(kpi_id), values)).collect()
+        found = self._spark.sql(translated(kpi_sql(kpi_id), {**values, **parameters_of(kpi_id)})).collect()
         return {row["grp"]: _row(row.asDict()) for row in found}
 
 
@@ -116,10 +117,7 @@ def _number(value: Any) -> float | None:
 
 
 def _bound(values: Values) -> Callable[[exp.Expr], exp.Expr]:
-    literals = {
-        name: "CAST(NULL AS TIMESTAMP)" if value is None else f"TIMESTAMP '{value.isoformat()}'"
-        for name, value in values.items()
-    }
+    literals = {name: _literal(value) for name, value in values.items()}
 
     def rule(node: exp.Expr) -> exp.Expr:
         named = isinstance(node, (exp.Parameter, exp.Placeholder)) or (
@@ -130,6 +128,12 @@ def _bound(values: Values) -> Callable[[exp.Expr], exp.Expr]:
         return node
 
     return rule
+
+
+def _literal(value: dt.datetime | float | None) -> str:
+    if value is None:
+        return "CAST(NULL AS TIMESTAMP)"
+    return f"TIMESTAMP '{value.isoformat()}'" if isinstance(value, dt.datetime) else repr(value)
 
 
 def _ordered(node: exp.Expr) -> exp.Expr:

@@ -67,6 +67,21 @@ life AS (
         last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'blind_spot_raised') AS blind_reason,
         last(data ORDER BY nth) FILTER (kind = 'plan_approved') AS plan,
         last(data->>'$.reason' ORDER BY nth) FILTER (kind = 'extension_requested') AS extension_reason,
+        min(occurred_at) FILTER (kind = 'hazard_judged' AND data->>'$.verdict' = 'major') AS major_since,
+        min(occurred_at) FILTER (kind = 'hazard_reported' AND data->>'$.to' = 'regulator') AS regulator_told_at,
+        min(occurred_at) FILTER (kind = 'hazard_reported' AND data->>'$.to' = 'workers_congress') AS congress_told_at,
+        bool_or(kind IN ('interim_control_set', 'plan_approved')
+            AND coalesce(data->>'$.text', data->>'$.interim_control', '') <> '') AS has_interim,
+        last(kind ORDER BY nth) FILTER (kind IN ('production_stopped', 'production_resumed')) AS production,
+        last(kind ORDER BY nth) FILTER (kind IN ('supervision_ordered', 'supervision_lifted')) AS supervision,
+        min(occurred_at) FILTER (kind = 'acceptance_passed') AS first_accepted_at,
+        min(occurred_at) FILTER (kind = 'acceptance_failed') AS first_rejected_at,
+        last(coalesce(nullif(data->>'$.by', ''), actor->>'$.id') ORDER BY nth) FILTER (kind = 'rectification_done')
+            AS rectified_by,
+        last(coalesce(nullif(data->>'$.by', ''), actor->>'$.id') ORDER BY nth) FILTER (kind = 'hazard_closed')
+            AS closed_by,
+        count(*) FILTER (kind IN ('rectification_done', 'acceptance_passed', 'hazard_closed')
+            AND data->>'$.evidence[0]' IS NOT NULL) AS proofs,
         max(occurred_at) FILTER (kind = 'hazard_reopened') AS reopened_at,
         last(kind ORDER BY nth) FILTER (kind IN (
             'hazard_registered', 'hazard_suspected', 'hazard_judged', 'plan_approved', 'rectification_started',
@@ -113,6 +128,21 @@ SELECT
     answering.closed_at AS due_answered_at,
     is_open AND shanghai_day(as_of) > due AS is_overdue,
     plan,
+    -- the five items (五落实); the time limit is the plan's own deadline
+    coalesce(plan->>'$.responsible_person', '') <> '' AND coalesce(plan->>'$.responsible_unit', '') <> ''
+        AND plan->>'$.measures[0].kind' IS NOT NULL AND plan->>'$.funds' IS NOT NULL
+        AND coalesce(plan->>'$.contingency_plan', '') <> '' AND due IS NOT NULL AS has_five,
+    coalesce(has_interim, false) AS has_interim,
+    coalesce(production = 'production_stopped', false) AS is_stopped,
+    coalesce(supervision = 'supervision_ordered', false) AS is_supervised,
+    major_since,
+    regulator_told_at,
+    congress_told_at,
+    first_accepted_at,
+    first_rejected_at,
+    rectified_by,
+    closed_by,
+    proofs,
     registered_at,
     assigned_at,
     coalesce(lead_kind = 'blind_spot_raised', false) AS is_blind,
