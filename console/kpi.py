@@ -66,7 +66,7 @@ def compute(
     as_json: Annotated[bool, typer.Option("--json", help="one KPI row per line")] = False,
 ) -> None:
     """计算指标 KPI rows. Exit 5 if lines of the file were refused (named on stderr; the rest is computed)."""
-    from warehouse.kpis import HazardsAt, rows_at
+    from warehouse.kpis import rows_at
 
     talk = _talk()
     at = day_of(as_of) if as_of else dt.datetime.now(SHANGHAI).date()
@@ -75,10 +75,7 @@ def compute(
     groups = tuple(name.strip() for name in by.split(",") if name.strip())
     con, refused = _source(events)
     try:
-        if events is None:
-            rows = rows_at(con, at, known, [groups], span, kpi or None)
-        else:
-            rows = HazardsAt(con, at, known).rows(groups, span, _of_hazards(kpi))
+        rows = rows_at(con, at, known, [groups], span, _of_events(kpi) if events else kpi or None)
     except Refused as error:
         talk.print(f"参数有误 {error}")
         raise typer.Exit(2) from None
@@ -92,14 +89,14 @@ def compute(
         raise typer.Exit(5)
 
 
-def _of_hazards(wanted: list[str] | None) -> list[str] | None:
+def _of_events(wanted: list[str] | None) -> tuple[str, ...]:
     """What was asked for, of a file of hazard events. Raises Refused for a KPI that needs the warehouse."""
-    from warehouse.kpis import kpi_ids
+    from warehouse.kpis import kpi_ids, kpi_ids_of_events
 
     for kpi_id in wanted or ():
-        if kpi_id in kpi_ids() and kpi_id not in kpi_ids("hazards"):
+        if kpi_id in kpi_ids() and kpi_id not in kpi_ids_of_events():
             raise Refused("kpi_id", f"{kpi_id} is counted over the whole warehouse: leave --events out")
-    return wanted or None
+    return tuple(wanted or kpi_ids_of_events())
 
 
 def _source(events: Path | None) -> tuple["duckdb.DuckDBPyConnection", int]:

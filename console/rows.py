@@ -18,7 +18,7 @@ from schemas.registry import Sensor, Site
 from schemas.terms import ProcessState, SignalCondition, Verdict
 from streams.lifecycle import is_open
 
-CARDS = ("K01", "K02", "K05", "K06a", "K07")
+CARDS = ("K04b", "K04c", "K01", "K02", "K05", "K06a", "K07")
 SORTS = ("newest", "urgent")
 _UNACKNOWLEDGED = (ProcessState.UNACKNOWLEDGED, ProcessState.RETURNED_UNACKNOWLEDGED)
 

@@ -15,13 +15,13 @@ from schemas.model import Refused
 from schemas.terms import SHANGHAI
 from schemas.times import day_start
 from tests.kpi_oracle import KPIS, oracle
-from warehouse.kpis import HazardsAt, compute, kpi_ids
+from warehouse.kpis import HazardsAt, compute, facts_at, kind_of, kpi_ids, kpi_ids_of_events
 from warehouse.ledger import connect_events
 
 HERE = Path(__file__).parent
 VECTORS = HERE / "vectors" / "a4_hazard_events.jsonl"
 EVERY_CASE = sorted((HERE / "kpis").glob("*/*.yaml"))
-CASES = [path for path in EVERY_CASE if path.parent.name in kpi_ids("hazards")]
+CASES = [path for path in EVERY_CASE if path.parent.name in kpi_ids_of_events()]
 KINDS = {
     "registered": "hazard_registered", "judged": "hazard_judged", "plan": "plan_approved", "closed": "hazard_closed",
     "reopened": "hazard_reopened", "extended": "extension_decided", "voided": "hazard_voided",
@@ -54,7 +54,7 @@ def test_case(path):
     con = connect_events(events_of(case["hazards"]))
     for ask in case["expect"]:
         window = ask.get("window") and tuple(day_start(day) for day in ask["window"])
-        rows = HazardsAt(con, ask["as_of"], ask.get("known_as_of")).rows(
+        rows = facts_at(con, ask["as_of"], ask.get("known_as_of"), kind_of(path.parent.name)).rows(
             ask.get("by", ()), window, [path.parent.name]
         )  # fmt: skip
         found = {tuple(sorted(row.group.items())): row for row in rows}
@@ -211,3 +211,24 @@ def test_sql_equals_an_oracle_written_apart(events, as_of, known, by, span):
     for row in rows:
         if row.kpi_id == "K07":
             assert sum(row.detail["buckets"].values()) == row.num == len(row.detail["hazards"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(lives(), st.integers(2, 60), st.none() | st.integers(0, 50))
+def test_the_clear_days_are_those_on_which_the_group_was_dynamically_clear(events, length, known):
+    """K04d, counted from spans, is K04b of the oracle asked at the end of every single day."""
+    known_day = None if known is None else DAY0.date() + dt.timedelta(days=known)
+    days = [DAY0.date() + dt.timedelta(days=n) for n in range(length)]
+    plain = [event.model_dump(mode="json") for event in events]
+    clear = dict.fromkeys(["", "140105", "140121", "110000"], 0)
+    for day in days:
+        told = oracle(plain, day, known_day, None, ()) | oracle(plain, day, known_day, None, ("region",))
+        for group in clear:
+            figures = told.get(("K04b", group) if group else ("K04b",))
+            clear[group] += figures[2] if figures else 1  # a group without hazards is clear
+    window = (day_start(days[0]), day_start(days[-1] + dt.timedelta(days=1)))
+    facts = facts_at(connect_events(events), days[-1], known_day, "clearance")
+    rows = facts.rows_of([(), ("region",)], window, ["K04d"])
+    assert {row.kpi_id for row in rows} == {"K04d"}
+    for row in rows:
+        assert (row.num, row.den) == (clear[row.group.get("region", "")], len(days)), row

@@ -126,6 +126,7 @@ def test_kpis_over_everything_else_from_the_facts_on(kind, spark, tmp_path):
         folder = tmp_path / str(n)
         folder.mkdir()
         con = {
+            "clearance": lambda case, _: connect_events(hazard_cases.events_of(case["hazards"])),
             "alarms": lambda case, _: alarm_cases.warehouse_of(alarm_cases.events_of(case), case["sites"]),
             "lists": list_cases.warehouse_of, "programme": programme_cases.warehouse_of,
             "quality": quality_cases.warehouse_of,

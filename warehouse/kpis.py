@@ -32,9 +32,10 @@ GROUPS = (
 )  # fmt: skip
 
 
-# What a KPI is counted over: events of hazards, the lists of the published catalogue, the plan's own tables, what sites
-# sent, or events of alarms.
-KINDS = {"hazards": SQL / "kpis", **{kind: SQL / "kpis" / kind for kind in ("lists", "programme", "quality", "alarms")}}
+# What a KPI is counted over: events of hazards, units and their days, the lists of the published catalogue, the plan's
+# own tables, what sites sent, or events of alarms.
+_KINDS = ("clearance", "lists", "programme", "quality", "alarms")
+KINDS = {"hazards": SQL / "kpis", **{kind: SQL / "kpis" / kind for kind in _KINDS}}
 LIST_GROUPS = ("region", "city", "province", "industry", "enterprise_id", "site_id")
 PROGRAMME_GROUPS = (
     "region", "city", "province", "industry", "enterprise_id", "department_id", "action", "subject_id",
@@ -46,6 +47,11 @@ def kpi_ids(kind: str = "") -> tuple[str, ...]:
     """The KPIs that have an SQL file, in the order of their ids; those of one kind of KINDS, or all."""
     folders = [KINDS[kind]] if kind else KINDS.values()
     return tuple(sorted(f.stem for folder in folders for f in folder.glob("*.sql") if not f.stem.startswith("_")))
+
+
+def kpi_ids_of_events() -> tuple[str, ...]:
+    """The KPIs that hazard events alone suffice for."""
+    return tuple(sorted((*kpi_ids("hazards"), *kpi_ids("clearance"))))
 
 
 @cache
@@ -150,6 +156,7 @@ class _FactsAt:
                 data_as_of=self.data_as_of, detail=_held_against(kpi_id, _value(row), _plain(row.get("detail") or {})),
             )
             for row in sorted(rows, key=lambda row: (row["grp"]["names"], row["grp"]["codes"]))
+            if row.get("counted", 1) or row["grp"]["names"] != [self.member]
         ]  # fmt: skip
 
 
@@ -168,6 +175,18 @@ class HazardsAt(_FactsAt):
             "SELECT * FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)",
             instants,
         )
+
+
+class ClearanceAt(_FactsAt):
+    """Days on which major hazards were out of control, by unit. `con` must have `hazard_events` and `sites`."""
+
+    kind, table, member, groups = "clearance", "clearance_facts", "site_id", LIST_GROUPS
+    newest = HazardsAt.newest
+
+    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        values = {**instants, "grace_days": parameters_of("K04b")["grace_days"]}
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE clearance_at AS {sql}", values)
 
 
 class ListsAt(_FactsAt):
@@ -234,7 +253,7 @@ class AlarmsAt(_FactsAt):
 
 
 _FACTS: dict[str, type[_FactsAt]] = {
-    facts.kind: facts for facts in (HazardsAt, ListsAt, ProgrammeAt, QualityAt, AlarmsAt)
+    facts.kind: facts for facts in (HazardsAt, ClearanceAt, ListsAt, ProgrammeAt, QualityAt, AlarmsAt)
 }
 
 
@@ -317,4 +336,4 @@ def compute(
         if bad:
             raise Refused(bad[0].field, f"{events}, line {bad[0].line}: {bad[0].reason}")
         events = connect_events(good)
-    return HazardsAt(events, as_of, known_as_of).rows(by, window, kpis)
+    return rows_at(events, as_of, known_as_of, [by], window, kpi_ids_of_events() if kpis is None else kpis)

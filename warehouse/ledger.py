@@ -55,6 +55,11 @@ def connect_events(events: Iterable[Event]) -> duckdb.DuckDBPyConnection:
     define_macros(con)
     con.execute(f"CREATE VIEW hazard_events AS {query_of('hazard_events')}")
     define_facts(con)
+    # a file of events has no registry: units are those that had a hazard
+    con.execute(
+        "CREATE TABLE sites (site_id VARCHAR, enterprise_id VARCHAR, region VARCHAR, city VARCHAR, province VARCHAR, "
+        "industry VARCHAR)"
+    )
     return con
 
 

@@ -4,6 +4,6 @@ SELECT grp,
     count(*) FILTER (asked) AS den,
     count(*) FILTER (in_m AND found_at IS NULL) AS excluded
 FROM (
-    SELECT *, coalesce(in_m AND found_at >= $window_from AND found_at < $window_to, false) AS asked FROM hazard_facts
+    SELECT *, coalesce(in_m AND is_found AND found_at >= $window_from AND found_at < $window_to, false) AS asked FROM hazard_facts
 )
 GROUP BY grp
