@@ -24,6 +24,7 @@ FRAME_SCHEMA = pa.schema(
         pa.field("quality", pa.uint8(), nullable=False),
     ]
 )
+UNIT = "reported_unit"  # a later column, of sources that write the unit beside the value: text, null = not said
 _WRITE = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)  # as READ_OPTIONS: 28 times cheaper
 READ_OPTIONS = pa.ipc.IpcReadOptions(use_threads=False)  # 5-7 times cheaper for small frames than Arrow's thread pool
 

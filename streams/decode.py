@@ -11,7 +11,7 @@ import pyarrow as pa
 from schemas.alarms import DeviceAlarm
 from schemas.commands import Command
 from schemas.frame_runs import decode_frames
-from schemas.frames import FRAME_SCHEMA, FrameHeader, decode_frame
+from schemas.frames import FRAME_SCHEMA, UNIT, FrameHeader, decode_frame
 from schemas.hazards import Finding
 from schemas.model import Refused
 from schemas.times import to_us
@@ -49,6 +49,7 @@ class Frame:
     batch: pa.RecordBatch
     rows: npt.NDArray[np.int64] | None = None  # None: nothing was refused, row i is row i
     regular: Regular | None = None  # the columns, if they may be taken the short way
+    units: pa.Array | None = None  # by row the unit that the source wrote, where it writes any
 
     def row_numbers(self) -> npt.NDArray[np.int64]:
         return np.arange(self.batch.num_rows) if self.rows is None else self.rows
@@ -117,17 +118,19 @@ def decode(record: Record) -> Input:
 def _frame(record: Record, decoded: pa.RecordBatch | None = None) -> Frame:
     """`decoded`: the record's batch if it was decoded already, with whatever columns later versions have."""
     header = FrameHeader.decode(record.headers)
-    batch = decode_frame(record.value or b"") if decoded is None else decoded
+    batch = decode_frame(record.value or b"", later_columns=True) if decoded is None else decoded
     received = header.received_at_us
     if received < EARLIEST_US or (record.timestamp_us and received > record.timestamp_us + AHEAD_US):
         raise Refused("header received_at", f"{received} µs is before 2000 or ahead of the record's own time")
+    units = None
     if batch.num_columns > len(FRAME_SCHEMA):
+        units = batch.column(UNIT) if UNIT in batch.schema.names else None
         batch = batch.select(FRAME_SCHEMA.names)
     if decoded is None:  # else nulls were refused
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if column.null_count:
                 raise Refused(name, f"{column.null_count} readings have none")
-    return Frame(record, header, batch)
+    return Frame(record, header, batch, units=units)
 
 
 def received_at_us(item: Input) -> int:

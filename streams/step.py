@@ -103,13 +103,14 @@ class SiteProcess:
         self._configured = now
 
     def admit(self, frame: Frame, now_us: int, refused: Refusals) -> Frame:
-        """`frame` without readings dated absurdly or of unknown sensors; they go to `refused`."""
+        """`frame` without readings dated absurdly, of unknown sensors or in another unit; they go to `refused`."""
         regular = self._layouts.recognise(frame.batch)
         if regular is not None:
             frame = replace(frame, regular=regular)
         frame, absurd = split_absurd(frame, now_us)
         frame, strangers = self._gate.split_unknown(frame, now_us)
-        refused += absurd + strangers
+        frame, foreign = self._gate.split_units(frame, now_us)
+        refused += absurd + strangers + foreign
         return frame
 
     def take_ended(self) -> list[Judgement]:

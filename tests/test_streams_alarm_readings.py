@@ -8,16 +8,22 @@ import random
 from collections import Counter
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pytest
+import yaml
 
-from schemas.frames import FrameHeader, encode_frame, make_batch
+from schemas.frames import FrameHeader, decode_frame, encode_frame, make_batch
 from schemas.registry import Site
 from schemas.terms import UNUSABLE, Quality
+from schemas.units import FILE, unit_of
 from streams.decode import Record
+from streams.gateways.bridge_dialects import dialects
+from streams.gateways.bridge_frames import Range, frames
+from streams.gateways.bridge_readings import read
 from streams.registry import Registry
 from streams.step import Context, Emitted, PartitionState, run_step
-from tests.alarm_bench import SITE, sensor, us
+from tests.alarm_bench import SITE, sensor, shanghai, us
 from tests.catalogue_topic import coal
 
 FUZZED = 100_000 if os.environ.get("QINGLING_PROOF") == "long" else 400
@@ -110,6 +116,55 @@ def broken(draw: random.Random) -> bytes:
         case 2:
             return bytes(draw.randrange(256) for _ in range(draw.randrange(200)))
     return bytes(raw)
+
+
+def bridged(mine: Mine, readings: list[dict]) -> Emitted:
+    """Single readings in JSON of a third party, through the bridge, into a step."""
+    mine.offset += 1
+    said = [orjson.dumps({"site_id": SITE, "occurred_at": shanghai(row.pop("at")), **row}) for row in readings]
+    found = read(said, dialects()["neutral"], us(600))
+    assert found.refused == []
+    ((header, raw),) = frames(found.batch, Range("log", "party", 0, 0, len(said)), "bridge", us(600), unit=True)
+    record = Record("log", "telemetry.frames", 0, mine.offset, SITE.encode(), raw, header.encode(), us(600))
+    return run_step(mine.state, [record], us(600), mine.context)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected", "letters"),
+    [("%CH4", ["alarm_raised"], 0), ("％", ["alarm_raised"], 0), (None, ["alarm_raised"], 0), ("", ["alarm_raised"], 0),
+     ("ppm", [], 1), ("%LEL", [], 1), ("×10⁻⁶", [], 1), ("furlong", [], 1)],
+)  # fmt: skip
+def test_a_reading_in_another_unit_than_the_registry_s_is_a_letter_and_says_nothing(unit, expected, letters):
+    mine = Mine()
+    rows = [{"sensor_id": "T1", "at": at, "value": 1.2, "unit": unit} for at in (0, 30, 60)]
+    out = bridged(mine, [{"sensor_id": "T2", "at": 0, "value": 0.1, "unit": "%CH4"}, *rows])
+    assert kinds(out) == ["alarm_raised", *expected], "T2, whose unit is right, is judged whatever T1 says"
+    assert len(out.refused) == letters
+    if letters:
+        ((letter, record),) = out.refused
+        assert letter.field == "reported_unit"
+        assert f"3 readings in another unit than the registry's: T1 in {unit}, not %CH4" in letter.reason
+        again = decode_frame(record.value, later_columns=True)
+        assert again.column("reported_unit").to_pylist() == [unit] * 3, "sent again it is refused again"
+
+
+def test_units_are_told_apart_reading_by_reading():
+    rows = [("T1", 1.2, "%"), ("T1", 1.3, "ppm"), ("T1", 1.4, None), ("T2", 0.1, "ppm"), ("T2", 0.1, "%LEL")]
+    out = bridged(Mine(), [
+        {"sensor_id": name, "at": 40 * n, "value": value, "unit": unit} for n, (name, value, unit) in enumerate(rows)
+    ])  # fmt: skip
+    ((letter, record),) = out.refused
+    assert "T1 in ppm, not %CH4, T2 in %LEL, not %CH4, T2 in ppm, not %CH4" in letter.reason
+    assert [event.causes[0].rpartition("/")[2] for event in out.events if event.kind == "alarm_raised"] == ["2"]
+    assert decode_frame(record.value).num_rows == 3
+
+
+def test_no_spelling_means_two_units():
+    names = [name for row in yaml.safe_load(FILE.read_text("utf-8")) for name in row]
+    assert {unit_of(row[0]) for row in yaml.safe_load(FILE.read_text("utf-8"))} >= {unit_of(name) for name in names}
+    assert len({unit_of(name) for name in ("%", "%LEL", "ppm", "mg/m³", "kPa", "Pa")}) == 6
+    assert unit_of("℃") == unit_of("°C")
+    assert unit_of("M³/min") == unit_of("m3/分")
 
 
 def test_fuzzed_frames_crash_nothing_and_what_comes_after_is_judged():

@@ -7,12 +7,12 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from schemas.frames import FRAME_SCHEMA, FrameHeader, encode_frame
+from schemas.frames import FRAME_SCHEMA, UNIT, FrameHeader, encode_frame
 from schemas.ids import frame_id
 
 FRAME_ROWS = 5_000  # part of the recipe of frame ids: a new number means new ids for a range sent again
 _STAMP = pa.timestamp("us", tz="UTC")
-_UNIT = pa.field("reported_unit", pa.dictionary(pa.int32(), pa.string()))
+_UNIT = pa.field(UNIT, pa.dictionary(pa.int32(), pa.string()))
 _PLAIN = pa.schema(list(FRAME_SCHEMA))
 _WITH_UNIT = pa.schema([*FRAME_SCHEMA, _UNIT])
 
