@@ -9,9 +9,10 @@ from kafka.errors import KafkaError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from console.answers import Json, refusal, words_of
 from console.commands import NotAllowed, command_kind, make_command
 from console.forms import offers
 from console.office import Office, office_of
@@ -29,15 +30,6 @@ CAP = 500
 MOST = 5_000
 _WAITING = (ProcessState.UNACKNOWLEDGED.value, ProcessState.RETURNED_UNACKNOWLEDGED.value)
 _SEARCHED = ("site", "site_en", "site_id", "sensor", "sensor_id", "place", "region")
-
-
-class Json(JSONResponse):
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
-
-
-def refusal(status: int, guard: str, reason: str) -> Json:
-    return Json({"accepted": False, "guard": guard, "reason": reason}, status)
 
 
 def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
@@ -76,7 +68,8 @@ async def board(request: Request) -> Response:
         alarms, matching = live.rows.alarms(sort=_sort(request), limit=CAP, wanted=_wanted(request))
         content = {
             "id": live.feed.position, "alarms": alarms, "matching": matching, "hazards": live.rows.hazards(limit=CAP),
-            "kpis": live.rows.kpis(), "pulse": live.pulse(), "simulated": picture.simulated,
+            "kpis": live.rows.kpis(), "noted": live.rows.noted()[:CAP], "load": live.load(), "pulse": live.pulse(),
+            "simulated": picture.simulated,
         }  # fmt: skip
     return Json(content)
 
@@ -234,7 +227,7 @@ async def command(request: Request) -> Response:
 
 
 def _answered(answer: CommandResult) -> Json:
-    content = answer.model_dump(mode="json")
+    content = answer.model_dump(mode="json") | {"words": words_of(answer.guard)}
     return Json(content, 200 if answer.accepted else 409)
 
 

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from console import api, pages
+from console import alarm_api, api, pages
 from console.audit import Audit
 from console.commands import Desk
 from console.identity import Identity, read_key
@@ -50,7 +50,7 @@ def create_app(
         await asyncio.to_thread(desk.close)
 
     app = Starlette(
-        routes=[*pages.ROUTES, *api.ROUTES, Mount("/static", StaticFiles(directory=STATIC))],
+        routes=[*pages.ROUTES, *api.ROUTES, *alarm_api.ROUTES, Mount("/static", StaticFiles(directory=STATIC))],
         middleware=[Middleware(Doors, identity=identity, hosts=LOOPBACK | set(hosts), writable=writable)],
         exception_handlers={HTTPException: pages.failed, Exception: pages.failed},
         lifespan=lifespan,

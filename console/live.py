@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from console.commands import Answers
 from console.feed import HEARTBEAT_S, Feed
+from console.load_rows import load_row
 from console.picture import EVENTS, WHOLE, Picture
 from console.rows import Rows
 from schemas.commands import CommandResult
@@ -27,6 +28,7 @@ from streams.reader import Tail, all_partitions, read_to_end
 
 COALESCE_S = 0.02
 STALE_S = 15.0
+LOAD_S = 1.0
 RECENT_EVENTS = 2_000  # per partition, read back at the start; older ones are in the warehouse
 RECENT_STEPS = 20
 
@@ -73,7 +75,7 @@ class Live:
         self.tail.start()
         self._recent.start()
         try:
-            await asyncio.gather(self._announce(), self._beat())
+            await asyncio.gather(self._announce(), self._beat(), self._tell_load())
         finally:
             self._loop = None
             with contextlib.suppress(RuntimeError):
@@ -89,6 +91,21 @@ class Live:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             self.feed.publish("pulse", await asyncio.to_thread(self.pulse))
+
+    async def _tell_load(self) -> None:
+        """The alarm load whenever something in it is different: floods come and go with the data's time."""
+        told: dict[str, Any] | None = None
+        while True:
+            await asyncio.sleep(LOAD_S)
+            load = await asyncio.to_thread(self.load)
+            if {**load, "now": None} != told:
+                told = {**load, "now": None}
+                self.feed.publish("load", load)
+
+    def load(self) -> dict[str, Any]:
+        """Floods and the day's alarm figures, for the browser."""
+        with self._lock:
+            return load_row(self.picture.load, self.rows) | {"error": self.recent_error}
 
     def seen(self, record: Record) -> None:
         """One record of a followed topic; called in the tail's thread."""
@@ -183,14 +200,18 @@ class Live:
 
     def _read_recent(self) -> None:
         """The last events of each partition, so that a freshly started board knows what just happened."""
+        whole = False
         try:
-            ends = self._ends()
-            for record in read_to_end(self._servers, only=list(ends), start=ends):
+            starts, whole = self._starts()
+            for record in read_to_end(self._servers, only=list(starts), start=starts):
                 self.seen(record)
         except KafkaError as error:
             self.recent_error = str(error) or type(error).__name__
+        with self._lock:
+            self.picture.load.begin(whole=whole and self.recent_error is None)
 
-    def _ends(self) -> dict[TopicPartition, int]:
+    def _starts(self) -> tuple[dict[TopicPartition, int], bool]:
+        """Where the last records of each partition begin, and whether those are all the events there are."""
         wanted = all_partitions((*EVENTS, "processing.steps", "worker.heartbeats"))
         reader = consumer(self._servers)
         try:
@@ -198,4 +219,5 @@ class Live:
         finally:
             reader.close()
         back = {"processing.steps": RECENT_STEPS, "worker.heartbeats": RECENT_STEPS}
-        return {tp: max(begins[tp], ends[tp] - back.get(tp.topic, RECENT_EVENTS)) for tp in wanted}
+        starts = {tp: max(begins[tp], ends[tp] - back.get(tp.topic, RECENT_EVENTS)) for tp in wanted}
+        return starts, all(starts[tp] == begins[tp] for tp in wanted if tp.topic == "alarm.events")

@@ -8,6 +8,7 @@ import datetime as dt
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from console.alarm_load import AlarmLoad
 from schemas.alarms import AlarmState
 from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.events import Event
@@ -105,6 +106,7 @@ class Picture:
     kpis: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], KpiRow] = field(default_factory=OrderedDict)
     events: OrderedDict[str, Recent] = field(default_factory=OrderedDict)
     verdicts: OrderedDict[str, Event] = field(default_factory=OrderedDict)  # by the evidence they judge
+    load: AlarmLoad = field(default_factory=AlarmLoad)
     fresh: Freshness = field(default_factory=Freshness)
     published: PublishedCatalogues = field(default_factory=lambda: PublishedCatalogues(built_in()))
     refused: int = 0
@@ -139,6 +141,7 @@ class Picture:
             case HazardStateRecord():
                 return ("hazard", message.hazard_id) if self._take_hazard(message) else None
             case Event():
+                self.load.take(message)
                 return ("event", message.subject_id) if self._take_event(message) else None
             case KpiRow():
                 return ("kpi", message.kpi_id) if self._take_kpi(message) else None
@@ -225,6 +228,7 @@ class Picture:
         match message:
             case Site():
                 self.sites[message.site_id] = message
+                self.load.watch.sites = len(self.sites)
             case Place():
                 self.places[message.place_id] = message
             case Sensor():
@@ -237,6 +241,7 @@ class Picture:
         fresh.stepped_at = max(at, fresh.stepped_at or at)
         if fresh.data_now is None or step.now >= fresh.data_now:
             fresh.data_now, fresh.catalogue_version = step.now, step.catalogue_version or fresh.catalogue_version
+            self.load.pass_to(step.now)
 
     def _heard(self, at: dt.datetime) -> None:
         self.fresh.heard_at = max(at, self.fresh.heard_at or at)

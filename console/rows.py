@@ -23,6 +23,11 @@ SORTS = ("newest", "urgent")
 _UNACKNOWLEDGED = (ProcessState.UNACKNOWLEDGED, ProcessState.RETURNED_UNACKNOWLEDGED)
 
 
+def is_noted(state: AlarmState) -> bool:
+    """Whether an operator must be told of the alarm apart from the list: kept from it, or a nuisance in it."""
+    return bool(state.overrides) or state.chattering or state.stale
+
+
 class Rows:
     """Rows of one picture. Call under the picture's lock."""
 
@@ -34,7 +39,7 @@ class Rows:
         place = self._picture.places.get(sensor.place_id)
         rule, _, side = state.rule_id.rpartition(".")
         row = state.model_dump(mode="json", exclude={"step"})
-        row |= self._site(state.site_id)
+        row |= self.site(state.site_id)
         row |= {
             "id": state.alarm_id, "state": state.process_state.value, "shown": state.shown, "rule": rule, "side": side,
             "sensor": sensor.name, "signal": sensor.signal, "quantity": sensor.quantity,
@@ -46,6 +51,15 @@ class Rows:
         unseen = state if own else self._picture.signal_of(state.site_id, state.sensor_id)
         condition = unseen.signal if unseen else SignalCondition.GOOD
         return row | {"condition": condition.value, "signal_since": _text(unseen and unseen.signal_since)}
+
+    def alarm_named(self, alarm_id: str, otherwise: AlarmState | None = None) -> dict[str, Any] | None:
+        """The row of an alarm that is on the board; that of `otherwise` if it is not."""
+        state = self._picture.alarms.get(alarm_id) or otherwise
+        return None if state is None else self.alarm(state)
+
+    def noted(self) -> list[dict[str, Any]]:
+        """Alarms that an override keeps from the operator, and those that chatter or stand for too long."""
+        return [self.alarm(state) for state in self._picture.alarms.values() if is_noted(state)]
 
     def signals(self, *, limit: int = 500) -> list[dict[str, Any]]:
         """Sensors and sites that cannot be seen or of which something is suspected, the latest first."""
@@ -77,10 +91,11 @@ class Rows:
         place = self._picture.places.get(state.place_id)
         if place and place.name:
             row["place"] = place.name
-        site = self._site(state.site_id)
+        site = self.site(state.site_id)
         return row | site | {"region": registered.region or site["region"]}
 
-    def _site(self, site_id: str) -> dict[str, Any]:
+    def site(self, site_id: str) -> dict[str, Any]:
+        """Names and region of a site; its id where the registry does not know it."""
         site = self._picture.sites.get(site_id) or Site(site_id=site_id)
         return {
             "site_id": site_id, "site": site.name or site_id, "site_en": site.name_en or site.name or site_id,
@@ -132,6 +147,8 @@ class Rows:
             "by_priority": {priority: dict(states) for priority, states in sorted(by_priority.items())},
             "overrides": dict(overrides),
             "signals": dict(Counter(state.signal.value for state in self._picture.signals.values())),
+            "chattering": sum(alarm.chattering for alarm in alarms),
+            "stale": sum(alarm.stale for alarm in alarms),
             "suspicions": sum(bool(state.suspicions) for state in self._picture.signals.values()),
             "hazards": len(opened),
             "hazard_states": dict(Counter(hazard.state.value for hazard in opened)),

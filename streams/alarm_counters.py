@@ -8,7 +8,7 @@ import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from schemas.events import Event
@@ -144,6 +144,25 @@ class AlarmCounters:
         stale_us = held.raised_us + round(STALE_S * _SECOND_US)
         if stale_us < now_us and self._within(stale_us):
             site.stale.add(alarm_id)
+
+    def over(self, start: dt.datetime, end: dt.datetime) -> "AlarmCounters":
+        """The same counts read over the part [start, end) of the window, outside which nothing has happened yet."""
+        part = AlarmCounters(start, end)
+        part.sites = self.sites
+        return part
+
+    def next(self, start: dt.datetime, end: dt.datetime) -> "AlarmCounters":
+        """Counters of a window that begins where this one ends, with the alarms that stand; they count no more."""
+        following = AlarmCounters(start, end)
+        for name, site in self.sites.items():
+            standing = {alarm: replace(held, counted=False) for alarm, held in site.last.items() if not held.returned}
+            moves = {alarm: list(site.moves[alarm]) for alarm in site.last if alarm in site.moves}
+            recent = {  # a suspicion may come before the raise that it belongs to
+                sensor: late for sensor, rows in site.suspected.items()
+                if (late := [row for row in rows if row[0] >= self.start_us])
+            }  # fmt: skip
+            following.sites[name] = SiteCounters(major=set(site.major), last=standing, moves=moves, suspected=recent)
+        return following
 
     def rows(self, as_of: dt.datetime, site_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
         """KPI id -> num, den, value and detail, of these sites together (default: all that were heard of)."""

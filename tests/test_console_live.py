@@ -224,7 +224,9 @@ def test_a_sensor_that_cannot_be_seen_is_no_alarm_and_marks_its_alarms() -> None
     assert row["condition"] == "good"
     key = alarm_id(row["site_id"], row["sensor_id"], "signal")
     seen = alarm(ProcessState.NORMAL, version=1, step=99)
-    lost = seen.model_copy(update={"alarm_id": key, "rule_id": "signal", "signal": "lost", "signal_since": START})
+    lost = seen.model_copy(
+        update={"alarm_id": key, "rule_id": "signal", "signal": SignalCondition.LOST, "signal_since": START}
+    )
     put(picture, "alarm.states", lost)
     (row,), matching = rows.alarms()
     assert (row["condition"], matching) == ("lost", 1)

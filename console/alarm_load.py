@@ -1,0 +1,114 @@
+"""Today's alarm load, kept while the events come in: the counters of the KPIs A1-A4, and the floods that stand. Pure.
+
+Time is that of the data: the newest event or step. The window is the day (Asia/Shanghai) so far; what was raised before
+and still stands is carried over midnight without being counted again.
+"""
+
+import datetime as dt
+from collections import OrderedDict
+
+from schemas.alarms import AlarmState
+from schemas.events import Event
+from schemas.terms import SHANGHAI, ProcessState
+from schemas.times import day_start
+from streams.alarm_counters import AlarmCounters
+from streams.flood import FloodWatch
+
+DAY = dt.timedelta(days=1)
+REMEMBERED = 20_000  # event ids: a batch that is sent again counts once
+NAMED = 5_000  # alarms whose last raise is kept, to name those that have returned
+_COUNTED = frozenset({"alarm_raised", "alarm_returned", "alarm_acknowledged", "hazard_suspected", "hazard_judged"})
+
+
+class AlarmLoad:
+    """Not thread-safe. Until `begin` events are gathered only: the past and what follows it are read by two threads."""
+
+    def __init__(self) -> None:
+        self.watch = FloodWatch()
+        self.now: dt.datetime | None = None
+        self.since: dt.datetime | None = None  # from when on the day's events are known
+        self.counters: AlarmCounters | None = None
+        self.changes = 0
+        self._waiting: list[Event] | None = []
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._raised: OrderedDict[str, AlarmState] = OrderedDict()
+
+    @property
+    def ready(self) -> bool:
+        return self._waiting is None
+
+    def take(self, event: Event) -> None:
+        """One event of an alarm or hazard, again or for the first time."""
+        if event.kind not in _COUNTED:
+            return
+        if self._waiting is not None:
+            self._waiting.append(event)
+        elif event.event_id not in self._known:
+            self._count(event)
+
+    def begin(self, *, whole: bool) -> None:
+        """The past has been read; `whole` False: only its end, so the day counts from the first event that was seen."""
+        if self._waiting is None:
+            return
+        waiting, self._waiting = sorted(self._waiting, key=lambda e: (e.occurred_at, e.recorded_at)), None
+        raises = [event.occurred_at for event in waiting if event.kind == "alarm_raised"]
+        self.since = raises[0] if raises and not whole else None
+        for event in waiting:
+            if event.event_id not in self._known:
+                self._count(event)
+
+    def pass_to(self, now: dt.datetime) -> None:
+        """The data's time has gone on to `now`; it never goes back."""
+        if self.now is not None and now <= self.now and self.counters is not None:
+            return
+        self.now = now
+        self.watch.pass_to(now)
+        start = day_start(now.astimezone(SHANGHAI).date())
+        if self.counters is None:
+            self.counters = AlarmCounters(start, start + DAY)
+        elif start.timestamp() * 1e6 > self.counters.start_us:
+            self.counters = self.counters.next(start, start + DAY)
+
+    def window(self) -> tuple[dt.datetime, dt.datetime] | None:
+        """What is counted: the day from its start, or from where the events begin that could be read, until now."""
+        if self.now is None:
+            return None
+        start = day_start(self.now.astimezone(SHANGHAI).date())
+        return max(start, self.since or start), self.now
+
+    def so_far(self) -> AlarmCounters | None:
+        """The counters as if the window ended now; None before anything is known."""
+        window = self.window()
+        if self.counters is None or window is None or not self.ready:
+            return None
+        return self.counters.over(*window)
+
+    def last_raise(self, alarm_id: str) -> AlarmState | None:
+        """The alarm as its last raise tells of it, for one that is normal again; its version is 0."""
+        return self._raised.get(alarm_id)
+
+    def _count(self, event: Event) -> None:
+        self._known[event.event_id] = None
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        self.pass_to(event.occurred_at)
+        if self.counters is not None:
+            self.counters.take(event)
+        self.changes += 1
+        if event.kind == "alarm_raised":
+            self.watch.raised(event.site_id, event.subject_id, event.occurred_at)
+            self._remember(event)
+
+    def _remember(self, event: Event) -> None:
+        data = event.data
+        self._raised[event.subject_id] = AlarmState.parse(
+            {
+                "alarm_id": event.subject_id, "site_id": event.site_id, "sensor_id": data["sensor_id"],
+                "rule_id": data["rule_id"], "process_state": ProcessState.NORMAL, "version": 0,
+                "priority": data["priority"], "value": data["value"], "limit": data["limit"],
+                "raised_at": event.occurred_at, "changed_at": event.occurred_at,
+            }
+        )  # fmt: skip
+        self._raised.move_to_end(event.subject_id)
+        if len(self._raised) > NAMED:
+            self._raised.popitem(last=False)
