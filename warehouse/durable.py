@@ -90,7 +90,8 @@ def landing_options(rows: pa.Table) -> dict[str, Any]:
 
     Statistics of texts are what costs most (half of the whole file, measured); those of dictionary-encoded ones go to
     the Delta log from the dictionary, and fresh files hold all sensors anyway. Numbers that hardly differ from row to
-    row need no dictionary, nor do sensors that come as plain texts because they hardly repeat.
+    row need no dictionary, nor do sensors that come as plain texts because they hardly repeat. Every page costs a
+    compressor of its own, so pages are large.
     """
     sized = [field.name for field in rows.schema if not pa.types.is_dictionary(field.type)]
     plain = {"partition", "kafka_at", "received_at", "occurred_at", "quality"}
@@ -101,6 +102,7 @@ def landing_options(rows: pa.Table) -> dict[str, Any]:
     return {
         "use_dictionary": [name for name in rows.column_names if name not in plain],
         "write_statistics": [name for name in sized if name not in unbounded], "column_encoding": packed or None,
+        "max_rows_per_page": 1 << 20, "write_batch_size": 1 << 16,
     }  # fmt: skip
 
 
