@@ -107,7 +107,7 @@ class SiteCriteria:
                 judgement = self._judged(watch, change)
                 yield gone(judgement, clause_id, successor) if successor else judgement
 
-    def _in_force(self, at_us: int) -> tuple[frozenset[str], int, int]:
+    def _in_force(self, at_us: int) -> tuple[frozenset[str], tuple[int, int]]:
         """The clauses that bind on the day of `at_us`, and that day's first and last microsecond."""
         day = (at_us + SHANGHAI_US) // DAY_US
         if day not in self._binding:
@@ -115,7 +115,7 @@ class SiteCriteria:
             clauses = [rule.clause for rule in self._watching.rules]
             self._binding[day] = frozenset(each.id for each in clauses if self.catalogue.binds(each, date))
         begins = day * DAY_US - SHANGHAI_US
-        return self._binding[day], begins, begins + DAY_US - 1
+        return self._binding[day], (begins, begins + DAY_US - 1)
 
     def _judged(self, watch: Watch, change: Change) -> Judgement:
         clause, span, place = watch.clause, change.span, self._signals.places.get(watch.place_id)

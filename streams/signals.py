@@ -163,6 +163,9 @@ class SiteSignals:
     def coordinate(self, i: int) -> str:
         return f"{self.sources[self.source[i]]}/{self.offset[i]}/{self.row[i]}"
 
+    def coordinate_of(self, read: Readings, row: int) -> str:
+        return f"{self.sources[read.source]}/{read.offset}/{read.rows[row]}"
+
     def stale(self, i: int, at_us: int) -> bool:
         """Whether the latest reading of sensor i is too old to count."""
         return bool(at_us - self.last_us[i] > self.stale_us[i])

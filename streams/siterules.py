@@ -4,7 +4,7 @@ What a clause asks of a sensor depends on the sensor's signal, its kind of place
 place: it is worked out once for all sensors that are alike in these.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,7 @@ from streams.signals import SiteSignals
 
 # Words whose answer changes only with readings of their signals, with staleness and with timers.
 _STILL = (All, AnyOf, Compare, CountOf, HeldFor, Lost, Not, PlaceIs)
+_ORDERS = frozenset((">", ">=", "<", "<="))
 
 Limit = float | bool | str | tuple[Any, ...] | None
 Triggers = tuple[tuple[Compare, Limit], ...]
@@ -43,7 +44,7 @@ class SiteRule:
         self.clause, self.order, self.signals = clause, order, signals
         self._by_registry = any(isinstance(t.v, LookUp) and not t.v.by_place for t in clause.triggers)
         self._triggers: dict[tuple[str, str, str], Triggers] = {}
-        self._sides: dict[int, list[tuple[Callable[[Any, Any], bool], Limit]] | None] = {}
+        self._sides: dict[int, list[tuple[str, Limit]] | None] = {}
 
     @cached_property
     def timers(self) -> list[HeldFor]:
@@ -77,30 +78,51 @@ class SiteRule:
             self._triggers[key] = tuple(self._limited(i, sensor.signal, kind))
         return self._triggers[key]
 
+    def is_low(self, i: int) -> bool:
+        """Whether sensor i triggers by low values."""
+        return any(trigger.op in ("<", "<=") for trigger, _ in self.triggers_of(i))
+
     def cell(self, i: int, value: Known) -> Cell:
         """On which side of every limit of the rule `value` of sensor i lies. None: the rule may look at it closer.
 
         Readings of one sensor in one cell say the same to the rule.
         """
-        if i not in self._sides:
-            self._sides[i] = self._sides_of(i)
-        sides = self._sides[i]
+        sides = self._sides_at(i)
         if sides is None:
             return None
         # the site's own alarm bit may speak for `alarm_raised`
-        return (bool(self.signals.alarmed[i]), *(limit is None or holds(value, limit) for holds, limit in sides))
+        on_side = (limit is None or OPERATORS[op](value, limit) for op, limit in sides)
+        return (bool(self.signals.alarmed[i]), *on_side)
 
-    def _sides_of(self, i: int) -> list[tuple[Callable[[Any, Any], bool], Limit]] | None:
+    def limits_at(self, i: int) -> list[float] | None:
+        """The numbers between which readings of sensor i lie in one cell; of a rule that looks at it closer, those of
+        its triggers. None: a limit is no number to lie below or above."""
+        limits = []
+        for op, limit in self._sides_at(i) or [(each.op, limit) for each, limit in self.triggers_of(i)]:
+            if limit is None:
+                continue  # not known: every value counts as beyond it
+            if not isinstance(limit, float) or op not in _ORDERS:
+                return None
+            limits.append(limit)
+        return limits
+
+    def _sides_at(self, i: int) -> list[tuple[str, Limit]] | None:
+        """The comparisons of the rule that a reading of sensor i decides."""
+        if i not in self._sides:
+            self._sides[i] = self._sides_of(i)
+        return self._sides[i]
+
+    def _sides_of(self, i: int) -> list[tuple[str, Limit]] | None:
         signal, condition = self.signals.sensors[i].signal, self.clause.condition
         asked = list(leaves(condition)) if condition else []
         if not self.still or any(signal == each.per or (each.per and signal == each.q) for each in asked):
             return None
-        sides: list[tuple[Callable[[Any, Any], bool], Limit]] = []
+        sides: list[tuple[str, Limit]] = []
         for each in asked:
             if each.q == signal:
                 limit: Limit = each.v if not isinstance(each.v, LookUp) else self._looked_up(each.v, i)
-                sides.append((OPERATORS[each.op], limit))
-        return sides + [(OPERATORS[each.op], limit) for each, limit in self.triggers_of(i)]
+                sides.append((each.op, limit))
+        return sides + [(each.op, limit) for each, limit in self.triggers_of(i)]
 
     def _looked_up(self, lookup: LookUp, i: int) -> float | None:
         _, limit = self.signals.limit(lookup, i)

@@ -1,11 +1,11 @@
 """Spans of readings during which a clause's rule holds at one place. Pure: state, readings in; transitions out.
 
 A watch is looked at only while it is `active`, and then only when a reading of a sensor it depends on has come, or when
-time alone may change what it says (`steady_us`); streams/watching.py sees to that.
+time alone may change what it says (streams/steady.py); streams/watching.py sees to that.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,13 @@ import numpy as np
 from schemas.clauses import Clause
 from schemas.conditions import HeldFor, LookUp
 from streams.criteria import OPERATORS, Known, Outcome, Seen, evaluate
+from streams.readings import Readings
+from streams.regular import Ints
 from streams.signals import SiteSignals
 from streams.siterules import Cell, SiteRule
+from streams.steady import Steady
 
 MAJOR, UNDECIDED = "major", "undecided"
-NEVER, ALWAYS = -(1 << 62), 1 << 62
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,11 @@ class Watch:
             self._last = None
 
     @property
+    def one_way(self) -> bool:
+        """Whether the peak is the highest, or the lowest, reading of whatever trigger sensor."""
+        return len({self.rule.is_low(i) for i in self.sensors}) == 1
+
+    @property
     def active(self) -> bool:
         """Whether a look may change anything: a trigger is on, a timer runs, or a span stands."""
         return bool(self.on or self.since or self.span is not None)
@@ -151,37 +158,44 @@ class Watch:
             names -= own  # a trigger sensor sees its own signal in itself alone
         return self.signals.of_area(self.area, names)
 
-    def steady_us(self, at_us: int, depends: "np.ndarray[Any, np.dtype[np.int64]]") -> tuple[int, int]:
-        """(lo, hi]: between these times a look, with no new reading of `depends`, says what it said at `at_us`.
-
-        Time alone makes readings stale and lets timers run out. Conservative by a microsecond for timers.
-        """
+    def steady(self, at_us: int, depends: Ints, day: tuple[int, int]) -> Steady:
+        """How long a look at `at_us` holds, without a new reading of the sensors `depends`."""
         if not self.rule.still:
-            return ALWAYS, NEVER
-        signals = self.signals
-        known = depends[~np.isnan(signals.value[depends])]
-        due = signals.last_us[known] + signals.stale_us[known]
-        lo = int(due[due < at_us].max(initial=NEVER))
-        hi = int(due[due >= at_us].min(initial=ALWAYS))
-        for (_, timer), since in self.since.items():
-            ends = since + int(self.rule.timers[timer].seconds * 1_000_000)
-            if at_us < ends:
-                hi = min(hi, ends - 1)
-            else:
-                lo, hi = max(lo, ends + 1), hi if at_us > ends + 1 else NEVER
-        return lo, hi
+            return Steady()
+        timers = self.rule.timers
+        ends = [us + int(timers[timer].seconds * 1_000_000) for (_, timer), us in self.since.items()]
+        return Steady.at(at_us, self.signals, depends, ends, day)
 
-    def again(self) -> bool:
-        """Look again after readings that lie where those of the last look lay. False: a whole look is needed.
+    @property
+    def settled(self) -> bool:
+        """Whether the last look still holds where time alone changes nothing, if no joined sensor was read since."""
+        return self._last is not None
 
-        Only for a time at which the last look still holds (`steady_us`), and if no joined sensor was read since.
-        """
-        if self._last is None:
-            return False
-        if self.span is not None and self._last.holding:
-            span = replace(self.span, last=self.signals.coordinate(self._last.holding[0]))
-            self.span = self._peaked(span, self._last.holding)
-        return True
+    def rests_on(self, i: int) -> bool:
+        """Whether readings of sensor i say nothing new as long as they lie where its latest lies."""
+        if i not in self.moving:
+            return True
+        return self.settled and self.one_way and i in self.on and self._cells[i] is not None
+
+    def go_on(self, read: Readings) -> None:
+        """Take readings that lie where those of the last look lay: the span's last reading, and its peak."""
+        holding = self._last.holding if self._last is not None else ()
+        if self.span is None or not holding:
+            return
+        alike = read.sensors == holding[0] if len(holding) == 1 else np.isin(read.sensors, holding)
+        rows = alike.nonzero()[0].tolist()
+        if not rows:
+            return
+        span = replace(self.span, last=self.signals.coordinate(holding[0]))
+        if not self.one_way:  # then these are of one time
+            self.span = self._peaked(span, holding)
+            return
+        peak, peaked = span.peak, span.peaked
+        for _, i, row in sorted((int(read.us[row]), int(read.sensors[row]), row) for row in rows):
+            value = float(read.values[row])
+            if peak is None or self._beyond(i, value, peak):
+                peak, peaked = value, self.signals.coordinate_of(read, row)
+        self.span = replace(span, peak=peak, peaked=peaked)
 
     def look(self, at_us: int, in_force: bool) -> Iterator[Change]:
         """What the readings held at `at_us` change. A list that has ceased to bind ends the span."""
@@ -242,8 +256,7 @@ class Watch:
         return span
 
     def _beyond(self, i: int, value: float, peak: float) -> bool:
-        low = any(trigger.op in ("<", "<=") for trigger, _ in self.rule.triggers_of(i))
-        return value < peak if low else value > peak
+        return value < peak if self.rule.is_low(i) else value > peak
 
     def _doubt(self, at_us: int, outcome: Outcome, facts: _SensorFacts, sensors: list[int]) -> Iterator[Change]:
         """The rule cannot be decided. What proved it may only have gone blind: then the span stays open."""
@@ -270,7 +283,7 @@ class Watch:
         """JSON-able; timers name their sensor by id."""
         name = {i: self.signals.sensors[i].sensor_id for i in self.sensors}
         return {
-            "span": asdict(self.span) if self.span else None,
+            "span": dict(vars(self.span)) if self.span else None,
             "since": [[name[i], timer, us] for (i, timer), us in sorted(self.since.items())],
         }
 

@@ -7,7 +7,7 @@ air and says nothing. Times are UTC microseconds.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,13 @@ class Hour:
     def idle(self) -> bool:
         """Nothing in it that the next hour would need to know."""
         return not (self.flat or self.band or self.reached or self.capped or self.told)
+
+    def fields(self) -> list[Any]:
+        """All of it, in the order of the fields, as JSON has it."""
+        return [
+            self.hour, self.value, self.n, self.flat, self.hours, self.band, self.top, self.at_top, self.reached,
+            self.capped, self.cap, list(self.told),
+        ]  # fmt: skip
 
 
 class StillSignals:
@@ -150,4 +157,4 @@ class StillSignals:
         return new, found
 
     def memory(self) -> list[list[Any]]:
-        return [[self.ids[i], [*astuple(hour)[:-1], list(hour.told)]] for i, hour in sorted(self._held.items())]
+        return [[self.ids[i], self._held[i].fields()] for i in sorted(self._held)]

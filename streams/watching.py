@@ -5,22 +5,23 @@ of its area would say something else at its time without any new reading. Everyt
 tests/every_reading.py looks at everything and must find the same.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.conditions import Compare
+from streams.bands import Bands
 from streams.readings import Readings
 from streams.regular import Ints
 from streams.signals import SITE_WIDE, SiteSignals
-from streams.siterules import Limit, SiteRule
-from streams.spans import ALWAYS, NEVER, Change, Watch
+from streams.siterules import SiteRule
+from streams.spans import Change, Watch
+from streams.steady import ALWAYS, NEVER, Steady
 
-Binding = Callable[[int], tuple[frozenset[str], int, int]]
+Binding = Callable[[int], tuple[frozenset[str], tuple[int, int]]]
 Key = tuple[int, str]  # order of the rule, place
-Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 _NONE: frozenset[int] = frozenset()
 
 
@@ -39,24 +40,25 @@ class Watching:
         for rule in rules:
             for signal in sorted({trigger.q for trigger in rule.clause.triggers}):
                 self._by_signal.setdefault(signal, []).append(rule)
-        self._high, self._low = self._prefilter()
+        self._bands = Bands(signals, self._by_signal)
         self._watches: dict[Key, Watch] = {}
         self._of_sensor: dict[int, list[Watch]] = {}
         areas = len(signals.area_numbers)
         self._active: list[set[Key]] = [set() for _ in range(areas)]
         self._joined: dict[Key, frozenset[int]] = {}
         self._depends: dict[Key, frozenset[int]] = {}  # by active watch
-        self._steady: dict[Key, tuple[int, int]] = {}
-        self._count = np.zeros(len(signals.sensors), "int32")  # of active watches that depend on the sensor
+        self._sensors: dict[Key, Ints] = {}  # the same, ascending
+        self._steady: dict[Key, Steady] = {}
+        # of active watches: those that depend on the sensor, and those that look at each of its readings
+        self._count, self._joint = np.zeros((2, len(signals.sensors)), "int32")
         # by area: times above lo and up to hi are steady for all its active watches
         self._lo, self._hi = np.full(areas, NEVER), np.full(areas, ALWAYS)
         self.unknown = self._restore(held)
-        heard = signals.last_us >= 0
-        for i in np.flatnonzero(heard & ((signals.value >= self._high) | (signals.value <= self._low))).tolist():
+        for i in self._bands.now_beyond():
             value = signals.known(i, int(signals.last_us[i]))
             for watch in self._watches_at(i):
                 watch.note(i, value)
-        for key, watch in self._watches.items():
+        for key, watch in list(self._watches.items()):
             if watch.active:
                 self._settle(key, None)
         for area in range(areas):
@@ -109,67 +111,67 @@ class Watching:
     def absorb(self, read: Readings) -> Iterator[tuple[Watch, Change]]:
         """Take the readings; what they change, in order of time. `read` is not empty and in time order.
 
-        Readings of interest are taken before the look at their time; all others not before a look that may see them.
+        Readings in between those of interest are taken at one stroke; the spans that hold go on by them.
         """
-        sensors, us = read.sensors, read.us
-        crossing = self._crossing(read)
-        if not self._depends and not np.count_nonzero(crossing):  # a quarter of what any() costs
-            self._signals.take(read)
-            return
-        start = taken = 0
-        while start < len(us):
-            hot = self._of_interest(read, crossing, start)
-            start = len(us)
-            for first, last, rows in _moments(us, hot):
-                self._signals.take(read.rows_of(rows))
-                moved = sensors[rows].tolist()
-                if self._note(moved):
-                    # a watch has begun: it may look at any reading so far
-                    self._signals.take(read.part(taken, last))
-                    taken = last
-                grown = yield from self._look(int(us[first]), self._signals.area[sensors[first:last]], moved)
-                if grown and last < len(us):
-                    start = last  # what is of interest in the rest is another question now
+        taken, end = 0, len(read.us)
+        while taken < end:
+            told = self._telling(read)
+            again = False
+            for first, last in _moments(read.us, self._of_interest(read, told, taken)):
+                self._take(read, taken, first)
+                part, moved = read.part(first, last), read.sensors[first:last][told[first:last]].tolist()
+                self._signals.take(part)
+                self._note(moved)
+                again = yield from self._look(int(read.us[first]), self._signals.area[part.sensors], moved)
+                self._go_on(part)
+                taken = last
+                if again:  # what is of interest in the rest is another question now
                     break
-        if taken < len(us):
-            self._signals.take(read.part(taken, len(us)))
+            if not again:
+                self._take(read, taken, end)
+                taken = end
 
-    def _crossing(self, read: Readings) -> npt.NDArray[np.bool_]:
-        """The readings that may pass a trigger's limit."""
-        if read.standing is not None:
-            crossing = read.standing.compare(np.greater_equal, read.values, self._high)
-            return crossing | read.standing.compare(np.less_equal, read.values, self._low)
-        crossing = (read.values >= self._high[read.sensors]) | (read.values <= self._low[read.sensors])
-        return crossing
+    def _take(self, read: Readings, start: int, end: int) -> None:
+        """Take the rows from `start` to `end`, none of which is of interest."""
+        if start < end:
+            part = read if end - start == len(read.us) else read.part(start, end)
+            self._signals.take(part)
+            self._go_on(part)
 
-    def _of_interest(self, read: Readings, crossing: npt.NDArray[np.bool_], start: int) -> Ints:
+    def _go_on(self, read: Readings) -> None:
+        for key in self._depends:
+            self._watches[key].go_on(read)
+
+    def _telling(self, read: Readings) -> Bools:
+        """The readings that may say something new by their value, their lack of one, or their alarm bit."""
+        told = self._bands.beyond(read)
+        if read.standing is None and self._depends:  # else every reading has a value and no alarm bit
+            told |= (np.isnan(read.values) | (read.alarmed > 0)) & (self._count[read.sensors] > 0)
+        return told
+
+    def _of_interest(self, read: Readings, told: Bools, start: int) -> Ints:
         """The rows from `start` on that may have to be looked at: no fewer, perhaps more."""
-        sensors, us = read.sensors[start:], read.us[start:]
-        rows = crossing[start:] | (self._count[sensors] > 0)
-        lo, hi = self._lo.max(), self._hi.min()
-        if us[-1] > hi or us[0] <= lo:
-            areas = self._signals.area[sensors]
-            rows |= (us > self._hi[areas]) | (us <= self._lo[areas])
-            rows |= (areas == SITE_WIDE) & ((us > hi) | (us <= lo))
+        us, rows = read.us[start:], told[start:]
+        if self._depends and (us[-1] > self._hi.min() or us[0] <= self._lo.max()):
+            areas = self._signals.area[read.sensors[start:]]
+            timed = (us > self._hi[areas]) | (us <= self._lo[areas])
+            timed |= (areas == SITE_WIDE) & ((us > self._hi.min()) | (us <= self._lo.max()))
+            rows = rows | timed
         return rows.nonzero()[0] + start
 
-    def _note(self, moved: Sequence[int]) -> bool:
-        """Take what these sensors' latest readings say. Whether a watch has become active by it."""
-        begun = False
+    def _note(self, moved: Sequence[int]) -> None:
+        """Take what these sensors' latest readings say."""
         for i in moved:
             value = self._signals.known(i, int(self._signals.last_us[i]))
             for watch in self._watches_at(i):
                 watch.note(i, value)
                 if watch.active:
-                    key = watch.rule.order, watch.place_id
-                    self._active[watch.area].add(key)
-                    begun |= key not in self._depends
-        return begun
+                    self._active[watch.area].add((watch.rule.order, watch.place_id))
 
     def _look(self, at_us: int, areas: Ints, moved: Sequence[int]) -> Generator[tuple[Watch, Change], None, bool]:
         """Look at the active watches that readings of one time concern: of sensors `moved`, and any of `areas`.
 
-        Returns whether more is of interest now than before.
+        Returns whether something else may be of interest then.
         """
         concerned = {int(self._signals.area[i]) for i in moved}
         everywhere = SITE_WIDE in concerned
@@ -177,91 +179,70 @@ class Watching:
             present = set(areas.tolist())
             near = range(len(self._active)) if SITE_WIDE in present else present
             concerned |= {a for a in near if everywhere or at_us > self._hi[a] or at_us <= self._lo[a]}
-        binding, day_begins, day_ends = self._binding(at_us)
-        grown = False
+        binding, day = self._binding(at_us)
+        again = False
         for area in sorted(concerned):
             for key in sorted(self._active[area]):
-                watch, (steady_lo, steady_hi) = self._watches[key], self._steady.get(key, (ALWAYS, NEVER))
-                if steady_lo < at_us <= steady_hi and self._joined[key].isdisjoint(moved) and watch.again():
-                    continue
+                watch, steady = self._watches[key], self._steady.get(key, Steady())
+                if watch.settled and self._joined[key].isdisjoint(moved):
+                    if steady.holds(at_us):
+                        continue
+                    later = watch.steady(at_us, self._sensors[key], day)
+                    if steady.goes_on(later):
+                        self._steady[key] = later
+                        again = True
+                        continue
                 for change in watch.look(at_us, watch.clause.id in binding):
                     yield watch, change
-                grown |= self._settle(key, at_us, day_begins, day_ends)
-            lo, hi = self._lo[area], self._hi[area]
+                self._settle(key, at_us, day)
+                again = True
             self._bound(area)
-            grown |= bool(self._lo[area] > lo or self._hi[area] < hi)
-        return grown
+        return again
 
-    def _settle(self, key: Key, at_us: int | None, day_begins: int = 0, day_ends: int = 0) -> bool:
-        """Note what the watch depends on after a look at `at_us` (None: none yet). Whether sensors have come in."""
+    def _settle(self, key: Key, at_us: int | None, day: tuple[int, int] = (0, 0)) -> None:
+        """Note what the watch depends on after a look at `at_us` (None: none yet), and how long that holds."""
         watch = self._watches[key]
-        before = self._depends.get(key, _NONE)
-        now = _NONE
+        held, now = self._depends.pop(key, None), None
         if watch.active:
             if key not in self._joined:
                 self._joined[key] = watch.joined_sensors()
-            now = self._joined[key] | watch.moving
-            if at_us is None:
-                self._steady[key] = ALWAYS, NEVER
-            else:
-                lo, hi = watch.steady_us(at_us, np.fromiter(now, "int64", len(now)))
-                self._steady[key] = max(lo, day_begins - 1), min(hi, day_ends)
-            self._depends[key] = now
+            now = self._depends[key] = self._joined[key] | watch.moving
+            if now != held:
+                self._sensors[key] = np.array(sorted(now), "int64")
+            self._steady[key] = Steady() if at_us is None else watch.steady(at_us, self._sensors[key], day)
             self._active[watch.area].add(key)
         else:
-            self._depends.pop(key, None)
-            self._steady.pop(key, None)
             self._active[watch.area].discard(key)
-        if now == before:
-            return False
-        for i in now - before:
-            self._count[i] += 1
-        for i in before - now:
-            self._count[i] -= 1
-        return bool(now - before)
+            self._sensors.pop(key, None)
+            self._steady.pop(key, None)
+        if (held is None) != (now is None):
+            self._joint[list(self._joined[key])] += -1 if now is None else 1
+        before, after = held or _NONE, now or _NONE
+        self._count[list(after - before)] += 1
+        self._count[list(before - after)] -= 1
+        for i in (before ^ after) | watch.moving:
+            self._band(i)
+
+    def _band(self, i: int) -> None:
+        """How far the readings of sensor i may go before a watch must be looked at."""
+        if not self._count[i]:
+            self._bands.rest(i)
+        elif self._joint[i] or self._signals.alarmed[i] or not all(each.rests_on(i) for each in self._watches_at(i)):
+            self._bands.none(i)
+        else:
+            self._bands.about(i, self._signals.known(i, int(self._signals.last_us[i])))
 
     def _bound(self, area: int) -> None:
         steady = [self._steady[key] for key in self._active[area]]
-        self._lo[area] = max((lo for lo, _ in steady), default=NEVER)
-        self._hi[area] = min((hi for _, hi in steady), default=ALWAYS)
-
-    def _prefilter(self) -> tuple[Floats, Floats]:
-        """By sensor: values at or above `high`, or at or below `low`, may trigger something; wider than any trigger."""
-        count = len(self._signals.sensors)
-        high, low = np.full(count, np.inf), np.full(count, -np.inf)
-        alike: dict[tuple[tuple[int, ...], float], tuple[float, float]] = {}
-        for i, sensor in enumerate(self._signals.sensors):
-            triggers = [rule.triggers_of(i) for rule in self._by_signal.get(sensor.signal, ())]
-            key = tuple(map(id, triggers)), sensor.resolution  # equal triggers are one object
-            if key not in alike:
-                alike[key] = _marks([each for some in triggers for each in some], sensor.resolution)
-            high[i], low[i] = alike[key]
-        return high, low
+        self._lo[area] = max((each.lo for each in steady), default=NEVER)
+        self._hi[area] = min((each.hi for each in steady), default=ALWAYS)
 
 
-def _marks(triggers: Iterable[tuple[Compare, Limit]], margin: float) -> tuple[float, float]:
-    high, low = np.inf, -np.inf
-    for trigger, limit in triggers:
-        if isinstance(limit, bool):
-            if limit == (trigger.op == "=="):
-                high = min(high, 0.5)
-            else:
-                low = max(low, 0.5)
-        elif isinstance(limit, float) and trigger.op in (">", ">="):
-            high = min(high, limit - margin)
-        elif isinstance(limit, float) and trigger.op in ("<", "<="):
-            low = max(low, limit + margin)
-        else:  # an unknown limit, a word of an enum, an exact number: every reading is looked at
-            high = -np.inf
-    return high, low
-
-
-def _moments(us: Ints, hot: Ints) -> Iterator[tuple[int, int, Ints]]:
-    """For every time of the rows `hot`: its first row, the row after its last, and those of `hot` in between."""
+def _moments(us: Ints, rows: Ints) -> Iterator[tuple[int, int]]:
+    """For every time of `rows`: its first row, and the row after its last."""
     place = 0
-    while place < len(hot):
-        at_us = us[hot[place]]
+    while place < len(rows):
+        at_us = us[rows[place]]
         last = int(us.searchsorted(at_us, "right"))
-        beyond = int(hot.searchsorted(last))
-        yield int(us.searchsorted(at_us)), last, hot[place:beyond]
-        place = beyond
+        yield int(us.searchsorted(at_us)), last
+        place = int(rows.searchsorted(last))
