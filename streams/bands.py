@@ -44,24 +44,27 @@ class Bands:
     def rest(self, i: int) -> None:
         self._low[i], self._high[i] = self._rest_low[i], self._rest_high[i]
 
-    def none(self, i: int) -> None:
-        """Every reading of the sensor tells something."""
+    def none(self, i: int) -> bool:
+        """Every reading of the sensor tells something. Returns False: there is no band."""
         self._low[i], self._high[i] = np.inf, -np.inf
+        return False
 
-    def about(self, i: int, value: Known | None) -> None:
-        """The band in which readings say the same as `value`, as the rules round it, to every rule of the sensor."""
+    def about(self, i: int, value: Known | None) -> bool:
+        """The band in which readings say the same as `value`, as the rules round it, to every rule of the sensor.
+
+        Returns whether there is one.
+        """
         sensor = self._signals.sensors[i]
         limits = [rule.limits_at(i) for rule in self._rules[sensor.signal]]
         if not isinstance(value, float) or None in limits:  # words have no between
-            self.none(i)
-            return
+            return self.none(i)
         all_limits = [limit for some in limits for limit in some or ()]
         low = max((limit + sensor.resolution for limit in all_limits if limit <= value), default=-np.inf)
         high = min((limit - sensor.resolution for limit in all_limits if limit > value), default=np.inf)
-        if low < value < high:
-            self._low[i], self._high[i] = low, high
-        else:  # nearer to a limit than can be told apart
-            self.none(i)
+        if not low < value < high:  # nearer to a limit than can be told apart
+            return self.none(i)
+        self._low[i], self._high[i] = low, high
+        return True
 
     def _at_rest(self) -> tuple[Floats, Floats]:
         count = len(self._signals.sensors)

@@ -121,8 +121,8 @@ class Watching:
                 self._take(read, taken, first)
                 part, moved = read.part(first, last), read.sensors[first:last][told[first:last]].tolist()
                 self._signals.take(part)
-                self._note(moved)
-                again = yield from self._look(int(read.us[first]), self._signals.area[part.sensors], moved)
+                again = self._note(moved)
+                again |= yield from self._look(int(read.us[first]), self._signals.area[part.sensors], moved)
                 self._go_on(part)
                 taken = last
                 if again:  # what is of interest in the rest is another question now
@@ -159,14 +159,18 @@ class Watching:
             rows = rows | timed
         return rows.nonzero()[0] + start
 
-    def _note(self, moved: Sequence[int]) -> None:
-        """Take what these sensors' latest readings say."""
+    def _note(self, moved: Sequence[int]) -> bool:
+        """Take what these sensors' latest readings say. Returns whether less is of interest from now on."""
+        wider = False
         for i in moved:
             value = self._signals.known(i, int(self._signals.last_us[i]))
             for watch in self._watches_at(i):
                 watch.note(i, value)
                 if watch.active:
                     self._active[watch.area].add((watch.rule.order, watch.place_id))
+            if self._count[i] and not self._joint[i]:
+                wider |= self._band(i)
+        return wider
 
     def _look(self, at_us: int, areas: Ints, moved: Sequence[int]) -> Generator[tuple[Watch, Change], None, bool]:
         """Look at the active watches that readings of one time concern: of sensors `moved`, and any of `areas`.
@@ -223,14 +227,14 @@ class Watching:
         for i in (before ^ after) | watch.moving:
             self._band(i)
 
-    def _band(self, i: int) -> None:
-        """How far the readings of sensor i may go before a watch must be looked at."""
+    def _band(self, i: int) -> bool:
+        """Say how far the readings of sensor i may go before a watch must be looked at: whether anywhere at all."""
         if not self._count[i]:
             self._bands.rest(i)
-        elif self._joint[i] or self._signals.alarmed[i] or not all(each.rests_on(i) for each in self._watches_at(i)):
-            self._bands.none(i)
-        else:
-            self._bands.about(i, self._signals.known(i, int(self._signals.last_us[i])))
+            return True
+        if self._joint[i] or self._signals.alarmed[i] or not all(each.rests_on(i) for each in self._watches_at(i)):
+            return self._bands.none(i)
+        return self._bands.about(i, self._signals.known(i, int(self._signals.last_us[i])))
 
     def _bound(self, area: int) -> None:
         steady = [self._steady[key] for key in self._active[area]]
