@@ -26,7 +26,8 @@ class AlarmRule(Message):
 
     `kind` `rate`: limit and deadband are in unit per minute, over the last `window_s`. Escalations go outwards.
     `parent` names another alarm of the site (sensor_id/rule_id) that masks this one while it stands; `suppressed_while`
-    a sensor that suppresses it while it reads 1. For P1 both need an `approval`, as does what is laxer than the class.
+    a sensor that suppresses it while it reads 1. For what is P1 or may
+    become it both need an `approval`, as does what is laxer than the class.
     """
 
     rule_id: str
@@ -65,9 +66,20 @@ class AlarmRule(Message):
         for step in self.escalations:
             if (step.limit is None) == (step.after_s is None):
                 raise ValueError(f"escalation {step.level}: either a limit or after_s is wanted")
-        if self.priority is Priority.P1 and (self.parent or self.suppressed_while) and not self.approval:
-            raise ValueError("a P1 alarm is neither masked nor suppressed without a recorded approval")
+        if self.hides_unapproved:
+            raise ValueError("an alarm that is or may become P1 is neither masked nor suppressed without an approval")
         return self
+
+    @property
+    def most_urgent(self) -> Priority:
+        """What the alarm may become by its escalations."""
+        return min([self.priority, *(step.priority for step in self.escalations)])
+
+    @property
+    def hides_unapproved(self) -> bool:
+        """Whether a parent or a mode could keep a P1 from the operator, and nobody approved that."""
+        linked = bool(self.parent or self.suppressed_while)
+        return linked and self.most_urgent is Priority.P1 and not self.approval.strip()
 
     @property
     def version(self) -> str:

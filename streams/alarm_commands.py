@@ -36,7 +36,7 @@ ZH = {
 def carry_out(alarm: Alarm, command: Command, origin: Origin) -> Outcome:
     """The events of an alarm's command, or why it is refused. Roles and repeats are the step's business."""
     at = command.occurred_at or command.issued_at
-    refused = _untimely(command, at) or _unseen(alarm, command)
+    refused = _untimely(alarm, command, at) or _unseen(alarm, command)
     if refused is not None:
         return refused
     try:
@@ -45,11 +45,14 @@ def carry_out(alarm: Alarm, command: Command, origin: Origin) -> Outcome:
         return refuse("bad_data", f"data.{error.field}: {error.reason}")
 
 
-def _untimely(command: Command, at: dt.datetime) -> Refusal | None:
+def _untimely(alarm: Alarm, command: Command, at: dt.datetime) -> Refusal | None:
     if at > command.issued_at:
         return refuse("future", at.isoformat())
     if at < command.issued_at and command.actor.role not in _SENIOR:
         return refuse("backdated", at.isoformat())
+    state = alarm.state
+    if command.kind == "acknowledge" and at < command.issued_at and state and state.raised_at and at < state.raised_at:
+        return refuse("before_raised", at.isoformat())
     return None
 
 
@@ -176,10 +179,10 @@ def _assign(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> 
 
 
 def _unapproved(alarm: Alarm, command: Command) -> Refusal | None:
-    """A P1 alarm is taken from the operator only by a recorded approval."""
+    """An alarm that is P1, or may become it, is taken from the operator only by a recorded approval."""
     priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
     if alarm.rule is not None:
-        priority = min(priority, alarm.rule.priority)
+        priority = min(priority, alarm.rule.most_urgent)
     if priority is Priority.P1 and not str(command.data.get("approval", "")).strip():
         return refuse("p1_approval")
     return None

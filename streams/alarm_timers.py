@@ -15,7 +15,7 @@ from schemas.alarms import AlarmRule, AlarmState
 from schemas.events import Event
 from schemas.terms import Override, SignalCondition
 from schemas.times import from_us, to_us
-from streams.alarmlife import Alarm, Origin
+from streams.alarmlife import OFF_SHELF, Alarm, Origin
 from streams.alarmtable import ACKNOWLEDGED, ACTIVE, UNACKNOWLEDGED, Trigger
 from streams.chatter import QUIET_S, STALE_S
 
@@ -107,8 +107,7 @@ def _told_stale(alarm: Alarm, at: dt.datetime, origin: Origin) -> list[Event]:
 
 def unshelve(alarm: Alarm, at: dt.datetime, origin: Origin, reason: str, *, by_person: bool) -> list[Event]:
     """Take it off the shelf. What stands is then acknowledged if a person did it, to be acknowledged if time did."""
-    gone: dict[str, Any] = {"shelved_until": None, "shelved_by": None, "shelve_reason": "", "one_shot": False}
-    events = alarm.free(Override.SHELVED, at, origin, {"reason": reason}, gone)
+    events = alarm.free(Override.SHELVED, at, origin, {"reason": reason}, OFF_SHELF)
     if events and alarm.active:
         if by_person:
             events += alarm.happen(Trigger.ACKNOWLEDGE, at, origin, more={"comment": reason})

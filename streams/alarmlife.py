@@ -15,6 +15,7 @@ from streams.chatter import KEPT, is_chatter
 from streams.delays import Delays
 from streams.limits import UNKNOWN_RESOLUTION, Threshold, threshold_of
 
+OFF_SHELF: dict[str, Any] = {"shelved_until": None, "shelved_by": None, "shelve_reason": "", "one_shot": False}
 _ASKING = frozenset({TRUE, Trigger.UNACKNOWLEDGE, Trigger.RE_ALARM, Trigger.MORE_SEVERE})  # for an acknowledgement
 
 
@@ -139,7 +140,13 @@ class Alarm:
         if trigger is not TRUE and self.rule is not None and kinds[0] in ("alarm_escalated", "alarm_deescalated"):
             more = self._graded(before) | {"reason": _why(trigger, step), "limit": step and step.limit, "value": value}
         events = [self._event(kind, at, origin, (more or {}) if i == 0 else {}) for i, kind in enumerate(kinds)]
+        if trigger is Trigger.MORE_SEVERE and before is not None and self._became_p1(before):
+            events += self.free(Override.SHELVED, at, origin, {"reason": "became P1"}, OFF_SHELF)
         return events + (self._chatter(at, origin) if trigger in (TRUE, FALSE) else [])
+
+    def _became_p1(self, before: AlarmState) -> bool:
+        """What was put on the shelf was less than that."""
+        return before.priority is not Priority.P1 and self.state is not None and self.state.priority is Priority.P1
 
     def _graded(self, before: AlarmState | None) -> dict[str, Any]:
         """Level and priority by the escalations that now hold; what they were."""

@@ -7,8 +7,9 @@ frame counts; a rule that goes while its alarm stands stays in force until the a
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from schemas.alarms import AlarmRule, AlarmState
@@ -16,7 +17,7 @@ from schemas.commands import COMMANDS
 from schemas.events import Event
 from schemas.ids import alarm_id
 from schemas.registry import Sensor
-from schemas.times import from_us
+from schemas.times import from_us, to_us
 from streams.alarm_book import AlarmBook
 from streams.alarm_commands import carry_out
 from streams.alarm_timers import Timer, fire, next_timer
@@ -25,12 +26,13 @@ from streams.alarmtable import FALSE, TRUE
 from streams.decode import Asked, Frame, Upstream, received_at_us
 from streams.delays import Crossing
 from streams.limits import SensorColumns, Watched
+from streams.notices import Notice
 from streams.overrides import service_alarm
 from streams.refusal import Refusal
 from streams.signal_records import SiteSignalRecords
 from streams.upstream import OVER_LIMIT, Agreement, take
 
-Happened = list[tuple[int, int, list[Event]]]  # time, row, events
+Due = list[tuple[int, int, Callable[[], list[Event]]]]  # time, row, what happens then
 
 
 class SiteAlarms:
@@ -71,6 +73,7 @@ class SiteAlarms:
         )  # fmt: skip
         for alarm in alarms.values():
             self._set_timer(alarm)
+        self._rearranged = True  # what hung on the rules of before is put right with the next tick
 
     def on_frame(self, frame: Frame) -> list[Event]:
         """Events of the frame's readings in order of time. Readings of unknown sensors are passed over."""
@@ -81,49 +84,49 @@ class SiteAlarms:
         columns.move_on(readings)
         if not found and not noticed:
             return []
-        happened: Happened = []
+        was_watched = [self._book.is_watched(watched.sensor_id) for watched in found]
+        due: Due = []
         for watched in found:
-            self._look(watched, frame, happened)
+            self._look(watched, frame, due)
         for notice in noticed:
-            row = max(notice.row, 0)
-            origin = replace(_of_row(frame, row), n=notice.n)
-            record = self._signals.record_of(notice.sensor_id)
-            events = self._before(record, notice.at_us, origin.recorded_at)
-            events += self._signals.tell(record, notice, origin)
-            happened.append((notice.at_us, frame.row(row), events))
-            self._touch(record)
-        happened.sort(key=lambda it: it[:2])
-        return [event for _, _, events in happened for event in events]
+            due.append((notice.at_us, frame.row(max(notice.row, 0)), partial(self._notice, notice, frame)))
+        # sensors depend on each other by parents and modes: in order of time, whatever the frame holds
+        due.sort(key=lambda it: it[:2])
+        events = [event for _, _, act in due for event in act()]
+        for watched, was in zip(found, was_watched, strict=True):
+            if was or self._book.is_watched(watched.sensor_id):
+                self._book.mark(watched.sensor_id)
+        return events
 
-    def _look(self, watched: Watched, frame: Frame, happened: Happened) -> None:
+    def _look(self, watched: Watched, frame: Frame, due: Due) -> None:
         """One sensor's readings: modes that it is, alarms that it has, doubts that it answers."""
-        sensor_id = watched.sensor_id
-        was_watched = self._book.is_watched(sensor_id)
-        if sensor_id in self._book.overrides.of_mode:
-            self._modes(watched, frame, happened)
-        for alarm in self._book.of_sensor(sensor_id):
-            self._evaluate(alarm, watched, frame, happened)
+        for alarm in self._book.overrides.of_mode.get(watched.sensor_id, ()):
+            for row, at_us, value in zip(watched.rows, watched.times_us, watched.values, strict=True):
+                due.append((at_us, frame.row(row), partial(self._mode, alarm, value, at_us, frame, row)))
+        for alarm in self._book.of_sensor(watched.sensor_id):
+            delays = alarm.delays
+            for crossing in delays.crossings(watched) if delays is not None else ():
+                row = crossing.row
+                due.append((crossing.at_us, frame.row(row), partial(self._cross, alarm, crossing, _of_row(frame, row))))
         answered = self._agreement.weigh(watched, lambda row: _of_row(frame, row))
         if answered is not None:
             at_us, row, alarm, events = answered
-            happened.append((at_us, frame.row(row), events))
+            due.append((at_us, frame.row(row), lambda: events))
             self._touch(alarm)
-        if was_watched or self._book.is_watched(sensor_id):
-            self._book.mark(sensor_id)
 
-    def _evaluate(self, alarm: Alarm, watched: Watched, frame: Frame, happened: Happened) -> None:
-        delays = alarm.delays
-        for crossing in delays.crossings(watched) if delays is not None else ():
-            origin = _of_row(frame, crossing.row)
-            events = self._before(alarm, crossing.at_us, origin.recorded_at)
-            events += self._cross(alarm, crossing, origin)
-            happened.append((crossing.at_us, frame.row(crossing.row), events))
-            if alarm.rule is None:  # it was the last episode of a rule that has gone
-                return
+    def _notice(self, notice: Notice, frame: Frame) -> list[Event]:
+        origin = replace(_of_row(frame, max(notice.row, 0)), n=notice.n)
+        record = self._signals.record_of(notice.sensor_id)
+        events = self._before(record, notice.at_us, origin.recorded_at)
+        events += self._signals.tell(record, notice, origin) + self._blind(notice, origin)
+        self._touch(record)
+        return events
 
     def _cross(self, alarm: Alarm, crossing: Crossing, origin: Origin) -> list[Event]:
         rule, step, at = alarm.rule, crossing.step, from_us(crossing.at_us)
-        assert rule is not None  # noqa: S101 - only alarms with a rule are evaluated
+        if rule is None:  # it went with the last episode of its alarm, earlier in the frame
+            return []
+        due = self._before(alarm, crossing.at_us, origin.recorded_at)
         if step is not None:  # one row may pass several limits
             origin = replace(origin, n=rule.escalations.index(step))
         events = alarm.happen(
@@ -138,23 +141,19 @@ class SiteAlarms:
         elif crossing.trigger is FALSE:
             self._book.retire(alarm)
         self._touch(alarm)
-        return events
+        return due + events
 
     def _follow(self, alarm: Alarm, at: dt.datetime, origin: Origin) -> list[Event]:
         """What an alarm's raise or return does to its own shelf and to the alarms below it."""
-        events, touched = self._book.overrides.follow(alarm, at, origin)
-        for other in touched:
-            self._touch(other)
-        return events
+        due: list[Event] = []
+        for child in self._book.overrides.children(alarm):
+            due += self._before(child, to_us(at), origin.recorded_at)
+        return due + self._touched(self._book.overrides.follow(alarm, at, origin))
 
-    def _modes(self, watched: Watched, frame: Frame, happened: Happened) -> None:
-        overrides = self._book.overrides
-        for row, at_us, value in zip(watched.rows, watched.times_us, watched.values, strict=True):
-            for alarm in overrides.of_mode[watched.sensor_id]:
-                events = overrides.mode(alarm, value, from_us(at_us), _of_row(frame, row))
-                if events:
-                    happened.append((at_us, frame.row(row), events))
-                    self._touch(alarm)
+    def _mode(self, alarm: Alarm, value: float, at_us: int, frame: Frame, row: int) -> list[Event]:
+        origin = _of_row(frame, row)
+        events = self._before(alarm, at_us, origin.recorded_at)
+        return events + self._touched(self._book.overrides.mode(alarm, value, from_us(at_us), origin))
 
     def on_upstream(self, item: Upstream) -> list[Event]:
         """An alarm of the site's own system, on its sensor or area (upstream.take), and how it agrees with ours."""
@@ -165,6 +164,9 @@ class SiteAlarms:
         if alarm is None:
             alarm = alarms[key] = Alarm(key, self.site_id, rule_id, up.sensor_id, up.area_code, up.unit)
         origin = Origin(up.upstream_alarm_id, (item.record.coordinate,), up.received_at)
+        known = alarm.state is not None and alarm.state.began_at == up.raised_at
+        told_at = up.ended_at if known and up.ended_at is not None else up.raised_at
+        due = self._before(alarm, to_us(told_at), origin.recorded_at)
         events = take(alarm, up, origin)
         if events:
             at = events[-1].occurred_at
@@ -175,7 +177,7 @@ class SiteAlarms:
                 for other in touched:
                     self._touch(other)
             self._touch(alarm)
-        return events
+        return due + events
 
     def on_tick(self, now_us: int, *, caught_up: bool = True) -> list[Event]:
         """What is due by the step's `now`, in order of due times. Nothing due: nothing changes.
@@ -184,6 +186,9 @@ class SiteAlarms:
         """
         events: list[Event] = []
         recorded_at = from_us(now_us)
+        if self._rearranged and now_us >= 0:
+            self._rearranged = False
+            events += self._touched(self._book.overrides.reconcile(self._book.alarms, recorded_at, recorded_at))
         while self._next_us is not None and self._next_us <= now_us:
             due = sorted((timer.due_us, key) for key, timer in self._timers.items() if timer.due_us <= now_us)
             for due_us, key in due:
@@ -195,8 +200,19 @@ class SiteAlarms:
             for notice in self._signals.silent(now_us, self._book.columns.last_us):
                 record = self._signals.record_of(notice.sensor_id)
                 cause = f"timer/silence/{notice.at_us}"
-                events += self._signals.tell(record, notice, Origin(cause, (cause,), recorded_at))
+                origin = Origin(cause, (cause,), recorded_at)
+                events += self._signals.tell(record, notice, origin) + self._blind(notice, origin)
                 self._touch(record)
+        return events
+
+    def _blind(self, notice: Notice, origin: Origin) -> list[Event]:
+        """A mode that can no longer be seen suppresses nothing."""
+        lost = notice.kind == "signal_lost"
+        return self._touched(self._book.overrides.blind(notice.sensor_id, notice.at, origin)) if lost else []
+
+    def _touched(self, events: list[Event]) -> list[Event]:
+        for event in events:
+            self._touch(self._book.alarms[event.subject_id])
         return events
 
     def _before(self, alarm: Alarm, at_us: int, recorded_at: dt.datetime) -> list[Event]:

@@ -83,13 +83,15 @@ OVERRIDES: dict[Override, OverrideRow] = {
     ),
     Override.SUPPRESSED: OverrideRow(
         "alarm_suppressed", "alarm_unsuppressed", "suppress, or the rule's suppressed_while sensor reading 1",
-        "unsuppress, or that sensor reading 0", "设计抑制",
+        "unsuppress, that sensor reading 0 or seen no longer, or the rule naming it no longer", "设计抑制",
     ),
     Override.MASKED: OverrideRow(
-        "alarm_masked", "alarm_unmasked", "the rule's parent alarm standing", "the parent's return", "被上级屏蔽",
+        "alarm_masked", "alarm_unmasked", "the rule's parent alarm standing",
+        "the parent's return, or the rule naming it no longer", "被上级屏蔽",
     ),
     Override.SHELVED: OverrideRow(
         "alarm_shelved", "alarm_unshelved", "shelve with end and reason",
-        "unshelve (counts as an acknowledgement), the end (asks for a new one), or the return if one-shot", "搁置",
+        "unshelve (counts as an acknowledgement), the end (asks for a new one), the return if one-shot, becoming P1",
+        "搁置",
     ),
 }  # fmt: skip

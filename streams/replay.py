@@ -1,5 +1,6 @@
 """The alarm engine over a recorded series, without a broker: the same rules, the same events. Pure."""
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -100,7 +101,7 @@ def replay(readings: Readings, rules: Sequence[AlarmRule], sensors: Mapping[str,
         for site, engine in engines.items():
             events += engine.on_frame(_frame(site, part)) if start < end else []
             events += engine.on_tick(now_us)
-        events.sort(key=lambda event: event.occurred_at)
+        events.sort(key=_order)
         yield Progress(end, [event.model_copy(update={"recorded_at": event.occurred_at}) for event in events])
 
 
@@ -143,10 +144,17 @@ def _parts(times: Ints, ticks: Ints) -> Iterator[tuple[int, int, int]]:
     begin = 0
     for cut, tick in zip([*cuts.tolist(), len(times)], [*ticks.tolist(), int(times[-1])], strict=True):
         while cut - begin > FRAME_ROWS:
-            yield begin, begin + FRAME_ROWS, int(times[begin + FRAME_ROWS - 1])
-            begin += FRAME_ROWS
+            end = int(np.searchsorted(times, times[begin + FRAME_ROWS]))  # readings of one instant stay together
+            end = end if end > begin else int(np.searchsorted(times, times[begin], "right"))
+            yield begin, end, int(times[end - 1])
+            begin = end
         yield begin, cut, tick
         begin = cut
+
+
+def _order(event: Event) -> tuple[dt.datetime, bool]:
+    """Time; what fell due by itself at an instant comes before what readings of that instant brought."""
+    return event.occurred_at, not event.causes[0].startswith("timer/")
 
 
 def _frame(site_id: str, part: Readings) -> Frame:

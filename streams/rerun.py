@@ -34,4 +34,6 @@ def rerun(
             records += [inputs[topic, offset] for offset in offsets if (topic, offset) in inputs]
         if not records and not step.absorbed:
             continue  # the mark that a worker sets before the first step of all
+        if step.watched_since is not None:
+            state.attention.since_us = to_us(step.watched_since)
         yield step, run_step(state, records, to_us(step.now), context)

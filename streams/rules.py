@@ -116,7 +116,29 @@ def laxer(own: AlarmRule, default: AlarmRule) -> str | None:
         found.append(f"limit {own.limit:g} instead of {default.limit:g}")
     if own.on_delay_s > max(default.on_delay_s, alarm_classes().longest_on_delay_s):
         found.append(f"on_delay_s {own.on_delay_s:g} instead of {default.on_delay_s:g}")
+    found += _softer(own, default, sign)
     return f"laxer than {default.class_id or 'the default'} without an approval: {', '.join(found)}" if found else None
+
+
+def _softer(own: AlarmRule, default: AlarmRule, sign: int) -> list[str]:
+    """Where a rule with steps and times of its own asks less: an escalation gone or further out, more patience."""
+    found = []
+    for step in default.escalations if own.escalations else ():
+        if step.limit is not None and sign * own.limit >= sign * step.limit:
+            continue  # the rule itself begins there
+        alike = [each for each in own.escalations if each.priority <= step.priority]
+        if step.limit is not None:
+            reached = any(each.limit is not None and sign * each.limit <= sign * step.limit for each in alike)
+        else:
+            reached = any(each.after_s is not None and each.after_s <= (step.after_s or 0) for each in alike)
+        if not reached:
+            where = f"at {step.limit:g}" if step.limit is not None else f"after {step.after_s:g} s"
+            found.append(f"no step to {step.priority} {where}")
+    for name in ("ack_timeout_s", "re_alarm_s", "time_to_respond_s"):
+        given, wanted = getattr(own, name), getattr(default, name)
+        if given is not None and wanted is not None and given > wanted:
+            found.append(f"{name} {given:g} instead of {wanted:g}")
+    return found
 
 
 def completed(own: AlarmRule, default: AlarmRule) -> AlarmRule:
@@ -145,8 +167,11 @@ def in_force(defaults: Iterable[AlarmRule], own: Iterable[AlarmRule]) -> tuple[l
     for rule in own:
         key = (rule.sensor_id, rule.rule_id)
         why = laxer(rule, rules[key]) if key in rules else None
+        done = completed(rule, rules[key]) if key in rules else rule
+        if why is None and done.hides_unapproved:
+            why = "masked or suppressed without an approval, although it is or may become P1"
         if why is None:
-            rules[key] = completed(rule, rules[key]) if key in rules else rule
+            rules[key] = done
         else:
             refused.append(Refused("limit", f"rule {rule.rule_id} of sensor {rule.sensor_id}: {why}"))
     return list(rules.values()), refused

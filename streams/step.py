@@ -243,7 +243,8 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         if isinstance(item, Refused):
             out.refused.append((letter(record, item, now_us), record))
             continue
-        newest_us = max(newest_us, received_at_us(item))
+        if isinstance(item, Frame | Upstream):  # what people send says nothing about what of the site still waits
+            newest_us = max(newest_us, received_at_us(item))
         site_id = site_of(item)
         process = state.site(site_id, context)
         if process is None:
@@ -265,7 +266,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         state.attention.read(now_us, newest_us)
     caught_up = not records and state.attention.caught_up(now_us)
     for process in state.wake(context):
-        if _tick(process, now_us, out, caught_up=caught_up):
+        if _tick(process, now_us, state.attention.due_by(now_us), out, caught_up=caught_up):
             touched[process.site_id] = process
     if not records and not touched:
         return out
@@ -278,15 +279,17 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
     return out
 
 
-def _tick(process: SiteProcess, now_us: int, out: Emitted, *, caught_up: bool) -> bool:
-    """What is due by `now_us`; whether anything was. Timers name their own due time, so it matters not who asks when.
+def _tick(process: SiteProcess, now_us: int, due_us: int, out: Emitted, *, caught_up: bool) -> bool:
+    """What is due by `now_us`, of alarms by `due_us`; whether anything was. Timers name their own due time, so it
+    matters not who asks when.
 
     A timer that breaks must not stop the stream, as an input must not; it is asked again at the next step.
     """
     before = len(out.events)
-    for timers_of in (partial(process.alarms.on_tick, caught_up=caught_up), process.hazards.on_tick):
+    alarms, hazards = partial(process.alarms.on_tick, caught_up=caught_up), process.hazards.on_tick
+    for timers_of, until_us in ((alarms, due_us), (hazards, now_us)):
         try:
-            out.events += timers_of(now_us)
+            out.events += timers_of(until_us)
         except Exception:
             log.exception("timers of site %s", process.site_id)
     return len(out.events) > before

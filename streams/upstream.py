@@ -14,6 +14,7 @@ from schemas.events import Event
 from schemas.ids import alarm_id
 from schemas.terms import Direction, Priority, RuleKind, UpstreamKind
 from schemas.times import from_us, to_us
+from schemas.units import unit_of
 from streams.alarm_book import AlarmBook
 from streams.alarmlife import Alarm, Origin
 from streams.alarmtable import FALSE, TRUE
@@ -127,7 +128,9 @@ class Agreement:
         """A suspicion if the system's limit lies beyond ours and is none of our further ones; until it is mended."""
         rules = [each.rule for each in self._book.of_sensor(up.sensor_id or "") if each.rule is not None]
         high = [rule for rule in rules if rule.direction is Direction.HIGH and rule.kind is RuleKind.LEVEL]
-        if up.limit is None or not high or theirs.state is None:
+        ours = self._book.level_of(up.sensor_id or "")
+        foreign = ours is not None and up.unit and ours.unit and unit_of(up.unit) != unit_of(ours.unit)
+        if up.limit is None or not high or theirs.state is None or foreign:
             return []
         strictest = min(rule.limit for rule in high)
         if up.limit <= strictest or up.limit in {step.limit for rule in high for step in rule.escalations}:

@@ -156,6 +156,42 @@ def test_a_laxer_rule_is_refused_without_an_approval(own, why):
     assert (in_force.class_id, bool(in_force.action_zh)) == ("methane", True)  # what the site leaves open
 
 
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        ({"escalations": [{"level": "HH", "priority": "P1", "limit": 1.6}]}, "no step to P1 at 1.5"),
+        ({"escalations": [{"level": "HH", "priority": "P2", "limit": 1.5}]}, "no step to P1 at 1.5"),
+        ({"escalations": [{"level": "long", "priority": "P1", "after_s": 60}]}, "no step to P1 at 1.5"),
+        ({"escalations": [{"level": "HH", "priority": "P1", "limit": 1.4}]}, None),
+        ({"limit": 0.8, "escalations": [
+            {"level": "H2", "priority": "P2", "limit": 1.0}, {"level": "HH", "priority": "P1", "limit": 1.5},
+        ]}, None),
+        ({"ack_timeout_s": 86_400}, "ack_timeout_s 86400 instead of 600"),
+        ({"ack_timeout_s": 60}, None),
+        ({"ack_timeout_s": 86_400, "approval": "批1"}, None),
+        ({"parent": "T2/fan.low"}, "masked or suppressed without an approval"),
+        ({"suppressed_while": "M"}, "masked or suppressed without an approval"),
+        ({"suppressed_while": "M", "approval": "批1"}, None),
+    ],
+)  # fmt: skip
+def test_fewer_steps_more_patience_and_hiding_are_laxer_too(own, why):
+    registry = Registry()
+    registry.apply(Record("log", "registry.sensors", 0, 0, b"T1", sensor(alarm_high=1.0, cut_high=1.5).encode()))
+    assert [step.limit for each in registry.alarm_rules(SITE) for step in each.escalations] == [1.5]
+    asked = Record("log", "registry.rules", 0, 1, b"r", rule(**own).encode())
+    if why is None:
+        registry.apply(asked)
+        assert [each.version for each in registry.alarm_rules(SITE)] != [AlarmRule.parse(rule().encode()).version]
+        (held,) = registry.alarm_rules(SITE)
+        assert {name: held.model_dump()[name] for name in own if name != "escalations"} == {
+            name: value for name, value in own.items() if name != "escalations"
+        }
+    else:
+        with pytest.raises(Refused, match="without an approval") as refused:
+            registry.apply(asked)
+        assert why in refused.value.reason
+
+
 def test_a_laxer_rule_that_came_before_its_sensor_is_not_in_force_either():
     registry = Registry()
     registry.apply(Record("log", "registry.rules", 0, 0, b"r", rule(limit=1.2).encode()))

@@ -30,7 +30,8 @@ def test_a_site_restored_and_not_heard_since_is_asked_too():
     (process,) = mine.state.sites.values()
     process.alarms.on_tick = lambda now_us, caught_up: asked.append((now_us, caught_up)) or []
     assert run_step(mine.state, [], to_us(at(2)), mine.context).empty
-    assert asked == [(to_us(at(2)), False)]
+    assert run_step(mine.state, [], to_us(at(12)), mine.context).empty
+    assert asked == [(-1, False), (to_us(at(12)), False)], "what came meanwhile gets ten seconds to be read first"
 
 
 def test_a_stored_site_that_the_registry_does_not_know_waits():
