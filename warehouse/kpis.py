@@ -272,7 +272,7 @@ def rows_at(
     con: duckdb.DuckDBPyConnection, as_of: When, known_as_of: When | None, groupings: Sequence[Sequence[str]],
     window: Window | None = None, kpis: Iterable[str] | None = None,
 ) -> list[KpiRow]:  # fmt: skip
-    """Rows of KPIs of every kind over a warehouse. Groupings that a kind does not know have no row of it.
+    """Rows of KPIs of every kind over a warehouse, by KPI. Groupings that a kind does not know have no row of it.
 
     Raises Refused.
     """
@@ -286,7 +286,7 @@ def rows_at(
         known = [by for by in groupings if kind == "hazards" or set(by) <= own]
         if kind in of_kind and known:
             rows += facts_at(con, as_of, known_as_of, kind).rows_of(known, window, of_kind[kind])
-    return rows
+    return sorted(rows, key=lambda row: row.kpi_id)
 
 
 def _held_against(kpi_id: str, value: float | None, detail: dict[str, Any]) -> dict[str, Any]:
