@@ -98,10 +98,12 @@ def make_province(seed: int, now_us: int, sites: int = SITES) -> Province:
         lively = draw.random() < LIVELY_SHARE or (industry == "coal" and not any(s.lively for s in made))
         careless = industry == "coal" and draw.random() < CARELESS_SHARE
         kind = facts()["industries"][industry]
+        owner = (number + 1) // 2
         site = Site(
             site_id=f"SIM-{county}-{number:03d}", name=f"{kind['zh']}{number:03d}（{city_zh}{county_zh}）",
-            name_en=f"{kind['en']} {number:03d}", enterprise_id=f"SIM-ENT-{(number + 1) // 2:04d}", region=county,
-            industry=industry, simulated=True, received_at=from_us(now_us),
+            name_en=f"{kind['en']} {number:03d}", enterprise_id=f"SIM-ENT-{owner:04d}",
+            enterprise_name=f"模拟企业{owner:04d}", enterprise_name_en=f"Simulated enterprise {owner:04d}",
+            region=county, industry=industry, simulated=True, received_at=from_us(now_us),
         )  # fmt: skip
         places, sensors = _equip(site, kind["places"], now_us)
         made.append(SimulatedSite(site, city, places, sensors, lively, careless))

@@ -16,6 +16,8 @@ class Site(Message):
     name: str = ""
     name_en: str = ""
     enterprise_id: str | None = None
+    enterprise_name: str | None = None  # there is no register of enterprises: a site says what its own is called
+    enterprise_name_en: str | None = None
     region: str = Field(default="", pattern=r"^(\d{6})?$")
     industry: str = ""
     simulated: bool = False

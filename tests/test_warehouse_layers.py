@@ -70,6 +70,21 @@ def test_a_site_keeps_its_versions_with_the_span_each_held(tmp_path):
         assert con.execute(at, [moment, moment]).fetchall() == [(key,)]
 
 
+def test_an_enterprise_is_called_what_its_sites_last_said(tmp_path):
+    def named(site_id: str, enterprise: str, name: str | None) -> dict:
+        return site(site_id=site_id, enterprise_id=enterprise, enterprise_name=name)
+
+    hour = dt.timedelta(hours=1)
+    registry(tmp_path, "registry_sites", [
+        ("m1", named("m1", "E1", "旧名"), T0), ("m2", named("m2", "E1", "新名"), T0),
+        ("m2", named("m2", "E1", "更新名"), T0 + hour), ("m3", named("m3", "E1", None), T0 + 2 * hour),
+        ("m4", named("m4", "E2", None), T0),
+    ])  # fmt: skip
+    con = warehouse.connect(tmp_path)
+    rows = con.execute("SELECT enterprise_id, name, name_en, sites FROM dim_enterprise ORDER BY 1").fetchall()
+    assert rows == [("E1", "更新名", None, 3), ("E2", None, None, 1)]
+
+
 def test_the_calendar_knows_holidays_and_the_days_made_up_for(tmp_path):
     registry(tmp_path, "registry_calendar", [
         ("2026-10-02", {"date": "2026-10-02", "workday": True, "name": "加班", "name_en": "worked"}, T0),

@@ -61,3 +61,13 @@ def test_a_published_file_explains_itself(tmp_path):
         "AND coalesce(comment, '') NOT LIKE '% | %'"
     ).fetchall()  # fmt: skip
     assert tables == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name, told in relations().items() if told.layer == "staging"))
+def test_every_landed_row_says_where_it_stands_and_when_it_was_recorded(name):
+    here = {column for column, _ in HELD[name]}
+    if name in ("readings_1m", "readings_1h"):  # sums of many readings
+        assert "began_at" in here
+        return
+    assert "recorded_at" in here
+    assert {"log_id", "topic", "partition", "offset"} <= here or "coordinate" in here

@@ -125,9 +125,16 @@ REFERENCE = frozenset({"region_names", "holidays"})
 
 
 def raw_view(source: Source) -> str:
-    """The statement that makes `raw.<table>`: columns by the schema of the code; what the files lack is null."""
-    columns = ", ".join(f'"{field.name}"::{_TYPES[field.type]} AS "{field.name}"' for field in TABLES[source.table])
-    blank = ", ".join(f'NULL::{_TYPES[field.type]} AS "{field.name}"' for field in TABLES[source.table])
+    """The statement that makes `raw.<table>`: columns by the schema of the code; what the files lack is null.
+
+    Events say when they were recorded; any other record was when the log took it, so its `recorded_at` is `kafka_at`.
+    """
+    fields = {field.name: _TYPES[field.type] for field in TABLES[source.table]}
+    columns = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in fields.items())
+    blank = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in fields.items())
+    if "kafka_at" in fields and "recorded_at" not in fields:
+        columns += ', "kafka_at"::TIMESTAMPTZ AS "recorded_at"'
+        blank += ', NULL::TIMESTAMPTZ AS "recorded_at"'
     empty = f"SELECT {blank} WHERE false"
     if not source.files:
         return f"CREATE OR REPLACE VIEW raw.{source.table} AS {empty}"

@@ -62,7 +62,10 @@ class SiteBook:
 
     def _new(self, uscc: str, name: str) -> Site:
         site_id = make_id("site", uscc or plain_name(name), plain_name(name))
-        site = Site(site_id=site_id, name=name, enterprise_id=uscc or None, received_at=self._now)
+        owner = name if uscc else None  # a ledger's name is the enterprise's
+        site = Site(
+            site_id=site_id, name=name, enterprise_id=uscc or None, enterprise_name=owner, received_at=self._now
+        )
         self._by_id[site_id] = self.registered[site_id] = site
         self._index(site)
         return site

@@ -8,6 +8,8 @@ SELECT
     (value->>'$.on_delay_s')::DOUBLE AS on_delay_s,
     (value->>'$.off_delay_s')::DOUBLE AS off_delay_s,
     (value->>'$.deadband')::DOUBLE AS deadband,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_rules

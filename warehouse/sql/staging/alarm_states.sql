@@ -11,6 +11,8 @@ SELECT
     instant(value->>'$.raised_at') AS raised_at,
     instant(value->>'$.changed_at') AS changed_at,
     (value->>'$.step')::BIGINT AS step,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.alarm_states

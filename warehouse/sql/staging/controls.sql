@@ -10,6 +10,8 @@ SELECT
     (value->'$.criterion_ids')::VARCHAR[] AS criterion_ids,
     (value->'$.place_ids')::VARCHAR[] AS place_ids,
     value->>'$.responsible' AS responsible,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_controls

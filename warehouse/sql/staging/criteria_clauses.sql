@@ -12,5 +12,7 @@ SELECT
     json_type(clause->'$.rule') = 'OBJECT' AS executable,
     coalesce((clause->>'$.effective_from')::DATE, effective_from) AS effective_from,
     coalesce((clause->>'$.effective_to')::DATE, effective_to) AS effective_to,
+    coordinate,
+    recorded_at,
     clause::VARCHAR AS clause
 FROM (SELECT *, unnest((value->'$.clauses')::JSON[]) AS clause FROM criteria_documents)

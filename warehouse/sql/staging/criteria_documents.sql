@@ -10,10 +10,14 @@ SELECT
     value->>'$.document.replaces' AS replaces,
     coalesce((value->>'$.document.reviewed')::DATE, effective_from) AS reviewed,
     json_array_length(value->'$.clauses')::BIGINT AS clauses,
+    coordinate,
     recorded_at,
     value
 FROM (
-    SELECT value::JSON AS value, min(kafka_at) AS recorded_at
+    SELECT
+        value::JSON AS value,
+        min(kafka_at) AS recorded_at,
+        arg_min(concat_ws('/', log_id, topic, "partition", "offset"), kafka_at) AS coordinate
     FROM raw.criteria_catalogue
     WHERE key NOT LIKE '~%' AND value IS NOT NULL
     GROUP BY value

@@ -5,6 +5,8 @@ SELECT
     (value->>'$.version')::BIGINT AS version,
     instant(value->>'$.changed_at') AS changed_at,
     (value->>'$.step')::BIGINT AS step,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.hazard_states

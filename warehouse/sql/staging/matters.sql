@@ -10,6 +10,8 @@ SELECT
     (value->'$.criterion_ids')::VARCHAR[] AS criterion_ids,
     (value->>'$.valid_from')::DATE AS in_force_from,
     (value->>'$.valid_to')::DATE AS in_force_to,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_matters

@@ -5,6 +5,8 @@ SELECT
     value->>'$.kind' AS kind,
     value->>'$.area' AS area,
     value->'$.aliases' AS aliases,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_places

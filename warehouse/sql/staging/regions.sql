@@ -2,6 +2,8 @@ SELECT
     key AS region,
     value->>'$.name' AS name,
     value->>'$.name_en' AS name_en,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_regions

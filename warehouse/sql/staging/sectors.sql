@@ -3,6 +3,8 @@ SELECT
     value->>'$.name' AS name,
     value->>'$.name_en' AS name_en,
     (value->'$.industries')::VARCHAR[] AS industries,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_sectors

@@ -12,6 +12,8 @@ SELECT
     (value->>'$.alarm_low')::DOUBLE AS alarm_low,
     value->>'$.location' AS location,
     instant(value->>'$.definition_at') AS definition_at,
+    concat_ws('/', log_id, topic, "partition", "offset") AS coordinate,
+    recorded_at,
     value
 FROM (
     SELECT * FROM raw.registry_sensors
