@@ -23,10 +23,12 @@ async def alarm(request: Request) -> Response:
     if row is None:
         return refusal(404, "not_found", f"no alarm {alarm_id} on the board")
     actor = office.identity.actor(request) if office.writable else None
-    offered = alarm_offers(state, actor, dt.datetime.now(dt.UTC)) if state else []
+    at = dt.datetime.now(dt.UTC)
+    offered = alarm_offers(state, actor, at) if state else []
     return Json(
         {
-            "alarm": row, "on_board": state is not None, "actor": actor and actor.model_dump(mode="json"),
+            "alarm": row, "at": at.isoformat(), "on_board": state is not None,
+            "actor": actor and actor.model_dump(mode="json"),
             "commands": [offer.said() for offer in offered],
             "events": [event.model_dump(mode="json") for event in events[-EVENTS_SHOWN:]],
         }

@@ -163,7 +163,7 @@ def test_operator_acknowledges_and_supervisor_judges(page: Page, board: Visitor,
         mine.finding("甲烷传感器超期未调校", criterion_ref="COAL21-14-6")
         page.goto(board.url)
         act_as(page, "wang.l", "operator")
-        button = page.locator("#alarms tbody tr button")
+        button = page.locator("#alarms tbody tr [data-ack]")
         expect(button).to_have_text("确认", timeout=2 * PATIENCE_MS)
         button.click()
         expect(page.locator("#alarms tbody tr")).to_contain_text("wang.l 已确认", timeout=PATIENCE_MS)

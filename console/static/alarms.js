@@ -1,8 +1,9 @@
 // The alarm table. Rows never jump under the pointer: while it is over them, changes wait and are counted.
 import { ask, commandId } from "./act.js";
-import { alarmText, el, number, region, symbol, time } from "./format.js";
+import { alarmText, clock, el, number, region, symbol, time } from "./format.js";
 import { toast } from "./toast.js";
-import { named, t } from "./words.js";
+import { overrideText } from "./watch.js";
+import { lang, named, t } from "./words.js";
 
 const CAP = 500;
 const UNACK = new Set(["unacknowledged", "returned_unacknowledged"]);
@@ -115,7 +116,8 @@ export class Alarms {
       return;
     }
     $("held").hidden = true;
-    const focus = document.activeElement?.closest?.("#alarms tr")?.dataset.id;
+    const focused = document.activeElement?.closest?.("#alarms button");
+    const focus = focused?.closest("tr").dataset.id;
     const lines = new Map();
     for (const row of this.sorted()) {
       const line = this.lines.get(row.id) ?? el("tr", { "data-id": row.id });
@@ -125,7 +127,7 @@ export class Alarms {
     this.lines = lines;
     this.body.replaceChildren(...lines.values());
     this.inStep();
-    if (focus) lines.get(focus)?.querySelector("button")?.focus({ preventScroll: true });
+    if (focus) lines.get(focus)?.querySelector(focused.dataset.open ? "[data-open]" : "button")?.focus({ preventScroll: true });
   }
 
   // symbols blink together, whenever their rows came in
@@ -145,13 +147,13 @@ export class Alarms {
     const limit = row.limit === null ? "" : ` ${sign} ${number(row.limit, row.resolution)}`;
     line.replaceChildren(
       el("td", { class: "c-prio" }, symbol(row.priority), el("span", {}, row.priority)),
-      el("td", { class: "c-state" }, t(`state.${row.state}`), ...row.overrides.map((o) => el("span", { class: "over" }, t(`override.${o}`))), ...notes.map((note) => el("span", { class: "note" }, note))),
+      el("td", { class: "c-state" }, t(`state.${row.state}`), ...row.overrides.map((o) => el("span", { class: "over", title: overrideText(row, o, now).filter(Boolean).join(" · ") }, t(`override.${o}`), o === "shelved" && row.shelved_until ? ` → ${clock(row.shelved_until).slice(0, 5)}` : "")), ...notes.map((note) => el("span", { class: "note" }, note))),
       el("td", { class: "c-time" }, time(row.raised_at ?? row.changed_at, now)),
       el("td", { class: "c-what", title: `${row.rule_id} · ${row.sensor_id ?? ""}` }, el("b", {}, alarmText(row)), el("small", {}, row.sensor || row.sensor_id || "")),
       el("td", { class: "c-value" }, el("b", {}, number(row.value, row.resolution)), el("span", {}, limit), el("small", {}, row.unit)),
       el("td", { class: "c-place", title: row.location }, row.place || "–"),
       el("td", { class: "c-site", title: row.site_id }, el("span", {}, named(row.site, row.site_en)), el("small", {}, [region(row.region), row.simulated ? t("sim.mark") : ""].filter(Boolean).join(" · "))),
-      el("td", { class: "c-act" }, this.button(row)),
+      el("td", { class: "c-act" }, this.button(row), el("button", { class: "more", "data-open": row.id, title: t("dialog.do"), "aria-label": `${t("dialog.do")}: ${alarmText(row)}`, "aria-haspopup": "dialog" }, "⋯")),
     );
   }
 
@@ -183,7 +185,7 @@ export class Alarms {
     clearTimeout(mine.timer);
     mine.again = answer.status === 0 || answer.status === 504;
     if (mine.again) this.turn(row.id, mine, t("ack.slow"), t("f.no_answer"));
-    else this.turn(row.id, mine, t(answer.guard === "stale_version" ? "ack.refused" : "f.refused"), answer.reason ?? "");
+    else this.turn(row.id, mine, t(answer.guard === "stale_version" ? "ack.refused" : "f.refused"), answer.words?.[lang] ?? answer.reason ?? "");
   }
 
   turn(id, asked, text, why) {

@@ -1,14 +1,19 @@
 // The board: reads the picture once, then follows the feed; a reset or a lost line reads it again.
+import { AlarmDialog } from "./alarmdialog.js";
 import { Alarms } from "./alarms.js";
 import { showHazards } from "./hazards.js";
 import { Live } from "./live.js";
+import { showLoad } from "./load.js";
 import { showTiles } from "./tiles.js";
+import { Watch } from "./watch.js";
 import { t } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const live = new Live();
 const state = { hazards: new Map(), kpis: [], hazardTotal: 0 };
 const alarms = new Alarms(live, (delay) => refill(delay));
+const watch = new Watch(live);
+const dialog = new AlarmDialog(live);
 let reading = 0;
 let retry = 2;
 
@@ -28,8 +33,11 @@ async function read(asked = false) {
     state.kpis = board.kpis;
     $("simulated").hidden = !board.simulated;
     alarms.replace(board.alarms, board.matching, asked);
+    watch.replace(board.noted);
+    dialog.change(board.alarms, []);
+    loaded(board.load);
     show(board.pulse);
-    live.follow(board.id, { changes, pulse: show, reset: () => read() });
+    live.follow(board.id, { changes, pulse: show, load: loaded, reset: () => read() });
   } catch (error) {
     if (mine !== reading) return;
     live.broken = true;
@@ -44,14 +52,23 @@ function changes(message) {
   if (message.kpis) state.kpis = message.kpis;
   if ("simulated" in message) $("simulated").hidden = !message.simulated;
   if (message.renamed) refill(1500);
+  watch.change(message.alarms, message.gone);
+  dialog.change(message.alarms, message.gone);
   alarms.change(message.alarms, message.gone);
   show(message.pulse);
+}
+
+function loaded(load) {
+  watch.load = load;
+  showLoad(load);
+  watch.show();
 }
 
 function show(pulse) {
   const counts = pulse.counts;
   showTiles($("tiles"), counts, state.kpis);
   alarms.counted(counts, pulse);
+  watch.show();
   for (const [id, row] of state.hazards) if (!row.open) state.hazards.delete(id);
   showHazards([...state.hazards.values()], counts.hazards, live.now());
 }
@@ -67,6 +84,10 @@ for (const [id, name] of [["sort", "sort"], ["filter-state", "state"], ["filter-
   if (params.has(name)) $(id).value = params.get(name);
   $(id).addEventListener("input", () => refill(id === "filter-text" ? 300 : 0, true));
 }
+document.getElementById("load").addEventListener("click", (event) => {
+  const tab = event.target.closest("[data-tab]")?.dataset.tab;
+  if (tab) watch.choose(tab, true);
+});
 // The hazard list's deadlines pass while nothing happens.
 setInterval(() => live.pulse && show(live.pulse), 30_000);
 read();

@@ -20,6 +20,12 @@ export function time(iso, now) {
   return `${year}${f.month}-${f.day} ${f.hour}:${f.minute}:${f.second}`;
 }
 
+// "14:02:11", for what is of today.
+export function clock(iso) {
+  const f = fields(iso);
+  return `${f.hour}:${f.minute}:${f.second}`;
+}
+
 export function day(iso) {
   if (!iso) return "";
   const f = fields(iso);
@@ -69,18 +75,15 @@ const SHAPES = {
 };
 const SVG = "http://www.w3.org/2000/svg";
 
-// Shape, letter and colour always together: each alone tells the priority.
-export function symbol(priority) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  svg.setAttribute("class", `symbol ${priority}`);
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", SHAPES[priority] ?? SHAPES.P4);
-  const text = document.createElementNS(SVG, "text");
-  text.setAttribute("x", "10");
-  text.setAttribute("y", priority === "P2" ? "16" : "14");
-  text.textContent = priority.slice(1);
-  svg.append(path, text);
-  return svg;
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
+
+// Shape, letter and colour always together: each alone tells the priority.
+export const symbol = (priority) =>
+  svg("svg", { viewBox: "0 0 20 20", class: `symbol ${priority}`, "aria-hidden": "true" },
+    svg("path", { d: SHAPES[priority] ?? SHAPES.P4 }),
+    svg("text", { x: 10, y: priority === "P2" ? 16 : 14 }, priority.slice(1)));
