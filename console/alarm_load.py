@@ -10,13 +10,15 @@ from collections import OrderedDict
 from schemas.alarms import AlarmState
 from schemas.events import Event
 from schemas.terms import SHANGHAI, ProcessState
-from schemas.times import day_start
-from streams.alarm_counters import AlarmCounters
+from schemas.times import day_start, to_us
+from schemas.topics import partition_of
+from streams.alarm_counters import SLOT_US, AlarmCounters
 from streams.flood import FloodWatch
 
 DAY = dt.timedelta(days=1)
 REMEMBERED = 20_000  # event ids: a batch that is sent again counts once
 NAMED = 5_000  # alarms whose last raise is kept, to name those that have returned
+SLOT = dt.timedelta(microseconds=SLOT_US)
 _COUNTED = frozenset({"alarm_raised", "alarm_returned", "alarm_acknowledged", "hazard_suspected", "hazard_judged"})
 
 
@@ -26,7 +28,7 @@ class AlarmLoad:
     def __init__(self) -> None:
         self.watch = FloodWatch()
         self.now: dt.datetime | None = None
-        self.since: dt.datetime | None = None  # from when on the day's events are known
+        self.since: dt.datetime | None = None  # from when on events are known: the oldest of them, or of the steps
         self.counters: AlarmCounters | None = None
         self.changes = 0
         self._waiting: list[Event] | None = []
@@ -47,34 +49,39 @@ class AlarmLoad:
             self._count(event)
 
     def begin(self, *, whole: bool) -> None:
-        """The past has been read; `whole` False: only its end, so the day counts from the first event that was seen."""
+        """The past has been read; `whole` False: only its end, which reaches farther back in some partitions."""
         if self._waiting is None:
             return
         waiting, self._waiting = sorted(self._waiting, key=lambda e: (e.occurred_at, e.recorded_at)), None
-        raises = [event.occurred_at for event in waiting if event.kind == "alarm_raised"]
-        self.since = raises[0] if raises and not whole else None
+        oldest: dict[int, dt.datetime] = {}
+        for event in waiting:
+            oldest.setdefault(partition_of(event.site_id), event.occurred_at)
+        known = [*oldest.values(), *([self.since] if self.since else [])]
+        if known:
+            self.since = min(known) if whole or not oldest else max(oldest.values())
         for event in waiting:
             if event.event_id not in self._known:
                 self._count(event)
 
     def pass_to(self, now: dt.datetime) -> None:
         """The data's time has gone on to `now`; it never goes back."""
-        if self.now is not None and now <= self.now and self.counters is not None:
+        self.since = now if self.since is None else self.since
+        if self.now is not None and now <= self.now:
             return
         self.now = now
         self.watch.pass_to(now)
-        start = day_start(now.astimezone(SHANGHAI).date())
+        start = _midnight(now)
         if self.counters is None:
             self.counters = AlarmCounters(start, start + DAY)
-        elif start.timestamp() * 1e6 > self.counters.start_us:
+        elif to_us(start) > self.counters.start_us:
             self.counters = self.counters.next(start, start + DAY)
 
     def window(self) -> tuple[dt.datetime, dt.datetime] | None:
-        """What is counted: the day from its start, or from where the events begin that could be read, until now."""
-        if self.now is None:
+        """What is counted: the day, or what of it is known, until now; one slot at least, so that a rate is one."""
+        if self.now is None or self.since is None:
             return None
-        start = day_start(self.now.astimezone(SHANGHAI).date())
-        return max(start, self.since or start), self.now
+        start = max(_midnight(self.now), self.since)
+        return start, max(self.now, start + SLOT)
 
     def so_far(self) -> AlarmCounters | None:
         """The counters as if the window ended now; None before anything is known."""
@@ -112,3 +119,7 @@ class AlarmLoad:
         self._raised.move_to_end(event.subject_id)
         if len(self._raised) > NAMED:
             self._raised.popitem(last=False)
+
+
+def _midnight(at: dt.datetime) -> dt.datetime:
+    return day_start(at.astimezone(SHANGHAI).date())

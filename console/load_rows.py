@@ -44,15 +44,15 @@ def _flood(flood: Flood, load: AlarmLoad, rows: Rows) -> dict[str, Any]:
 def _day(
     counters: AlarmCounters, window: tuple[dt.datetime, dt.datetime], load: AlarmLoad, rows: Rows
 ) -> dict[str, Any]:
-    start, now = window
-    found = counters.rows(now)
+    start, end = window
+    found = counters.rows(end)
     a1, a2, a4 = (found[kpi_id] for kpi_id in ("A1", "A2", "A4"))
     mean = a1["num"] / a1["den"] if a1["den"] else None
     raised = a1["num"]
     return {
         "from": start.isoformat(), "alarms": raised, "mean": mean, "largest": a1["detail"]["largest"],
         "floods": a1["detail"]["floods"], "flood_share": a1["detail"]["flood_share"],
-        "top10_share": a1["detail"]["top10_share"], "slots": _slots(counters, now),
+        "top10_share": a1["detail"]["top10_share"], "slots": _slots(counters, load.now or end),
         "over": kpis()["A1"].over(mean, a1["detail"]),
         "limits": {limit.name: {"most": limit.most, "source": limit.source} for limit in kpis()["A1"].limits},
         "top10": [

@@ -11,6 +11,7 @@ from schemas.events import EVENT_DATA, SYSTEM, Event
 from schemas.ids import occurrence_id
 from schemas.registry import Site
 from schemas.times import day_start
+from schemas.topics import partition_of
 from streams.alarm_counters import AlarmCounters
 from tests.small_mine import CH4, SITE
 
@@ -88,14 +89,23 @@ def test_past_and_present_read_by_two_threads_are_counted_once_and_in_order() ->
     assert (rows["A1"]["num"], rows["A2"]["num"], rows["A2"]["value"]) == (1, 1, 30 / 3600)
 
 
-def test_a_past_that_was_not_read_whole_is_not_counted_as_quiet() -> None:
-    load, at = AlarmLoad(), MIDNIGHT + dt.timedelta(hours=6)
-    load.take(raised("a", at))
-    load.begin(whole=False)
-    load.pass_to(at + dt.timedelta(minutes=10))
-    assert load.window() == (at, at + dt.timedelta(minutes=10))
-    counted = load.so_far()
-    assert counted is not None and counted.rows(at)["A1"]["den"] == 1
+def test_what_is_not_known_is_not_counted_as_quiet() -> None:
+    at = MIDNIGHT + dt.timedelta(hours=6)
+    new = AlarmLoad()
+    new.begin(whole=True)
+    new.pass_to(at)  # the first step there ever was
+    new.take(raised("a", at + dt.timedelta(minutes=1)))
+    new.pass_to(at + dt.timedelta(minutes=20))
+    assert new.window() == (at, at + dt.timedelta(minutes=20))
+    cut = AlarmLoad()
+    one, other = "140402000123", "140402000124"
+    assert partition_of(one) != partition_of(other)
+    for site, hours in ((one, -30), (one, 5), (other, 6), (other, 7)):
+        cut.take(raised(f"{site}/{hours}", MIDNIGHT + dt.timedelta(hours=hours), site=site))
+    cut.begin(whole=False)
+    assert cut.window() == (at, MIDNIGHT + dt.timedelta(hours=7))
+    counted = cut.so_far()
+    assert counted is not None and counted.rows(at)["A1"]["den"] == 2 * 6
 
 
 def test_the_browser_is_told_of_floods_limits_and_names() -> None:

@@ -113,7 +113,7 @@ const unrest = (day) =>
   cell(t("load.unrest"), `${day.chattering} · ${day.stale}`, [t("load.unrest_note")], { over: day.chattering + day.stale > 0, tab: day.chattering || !day.stale ? "chattering" : "stale" });
 
 const answered = (day) =>
-  cell(t("load.ack"), day.ack_p50_s === null ? "–" : age(day.ack_p50_s), [t("load.p95", { p95: day.ack_p95_s === null ? "–" : age(day.ack_p95_s) }), t("load.acked", { n: day.acknowledged, of: day.alarms })]);
+  cell(t("load.ack"), day.ack_p50_s === null ? "–" : age(day.ack_p50_s), [day.ack_p95_s === null ? t("load.p95_none") : t("load.p95", { p95: age(day.ack_p95_s) }), t("load.acked", { n: day.acknowledged, of: day.alarms })]);
 
 export const topRows = (load) => load?.day?.top10 ?? [];
 export const topText = (row) => t("top.row", { n: row.alarms, share: percent(row.share) });

@@ -1,6 +1,6 @@
 // Counts by priority and state, hazards, and the KPI cards.
 import { day, el, symbol } from "./format.js";
-import { lang, t } from "./words.js";
+import { has, lang, t } from "./words.js";
 
 const PRIORITIES = ["P1", "P2", "P3", "P4"];
 
@@ -40,21 +40,23 @@ function otherTile(counts) {
 function hazardTile(counts) {
   return el(
     "div", { class: "tile hazard" },
-    el("p", { class: "big" }, el("small", {}, t("count.hazards")), String(counts.hazards)),
+    el("p", { class: "name" }, t("count.hazards")),
+    el("p", { class: "big" }, String(counts.hazards)),
     el("p", { class: "sub" },
       el("span", {}, `${t("count.major")} `, el("b", {}, String(counts.major))),
       el("span", {}, `${t("count.suspected")} `, el("b", {}, String(counts.hazard_states.suspected ?? 0)))),
   );
 }
 
-const isShare = (kpi) => kpi.unit === "%" || kpi.unit === "ratio" || /^K0[156]/.test(kpi.kpi_id);
+const isYesOrNo = (kpi) => kpi.kpi_id === "K04b";
+const isShare = (kpi) => !isYesOrNo(kpi) && (kpi.unit === "%" || kpi.unit === "ratio" || /^K0[156]/.test(kpi.kpi_id));
 
 function card(kpi) {
-  const name = t(`kpi.${kpi.kpi_id}`);
+  const name = has(`kpi.${kpi.kpi_id}`) ? t(`kpi.${kpi.kpi_id}`) : kpi[lang];
   const row = kpi.row;
   const head = el("p", { class: "name", title: kpi[lang] || name }, name);
   if (!row) return el("div", { class: "tile kpi none" }, head, el("p", { class: "sub" }, t("kpi.never")));
-  const value = row.value === null ? t("kpi.not_enough") : isShare(kpi) ? `${(row.value * 100).toFixed(1)} %` : String(row.value);
+  const value = row.value === null ? t("kpi.not_enough") : isYesOrNo(kpi) ? t(row.value ? "h.yes" : "h.no") : isShare(kpi) ? `${(row.value * 100).toFixed(1)} %` : String(row.value);
   const share = isShare(kpi) && row.den !== null ? t("kpi.of", { num: row.num ?? "–", den: row.den }) : "";
   const said = [kpi[lang] || name, kpi.target && t("kpi.target", { target: kpi.target }), share, t("kpi.as_of", { day: day(row.as_of) })].filter(Boolean).join(" · ");
   return el(
