@@ -127,7 +127,7 @@ def test_the_browser_is_told_of_floods_limits_and_names() -> None:
         12,
         12,
         1,
-        ["largest", "flood_share", "top10_share"],
+        ["value", "largest", "flood_share", "top10_share"],
     )
     assert day["limits"]["largest"]["most"] == 10
     assert {row["priority"]: (row["share"], row["target"]) for row in day["priorities"]}["P1"] == (1 / 12, 0.05)
