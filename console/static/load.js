@@ -47,10 +47,10 @@ function line(flood, load) {
   );
 }
 
-function cell(name, big, subs, { over = false, title = "", extra = null, tab = "" } = {}) {
+function cell(name, big, subs, { over = false, title = "", extra = null, tab = "", after = "" } = {}) {
   const inside = [
     el("span", { class: "name" }, name),
-    el("span", { class: "big" }, big, over ? el("em", { class: "overmark" }, t("load.over")) : ""),
+    el("span", { class: "big" }, big, over ? el("em", { class: "overmark" }, t("load.over")) : "", after ? el("small", {}, after) : ""),
     el("span", { class: "sub" }, ...subs.map((sub) => el("span", {}, sub))),
   ];
   const body = el("span", { class: "said" }, ...inside);
@@ -66,8 +66,8 @@ const limit = (day, name, written = String) => t("load.limit", { most: written(d
 function rate(load, day) {
   return cell(
     t("load.rate"), String(load.rate),
-    [t("load.mean", { n: least(day.mean) }) + " " + limit(day, "value"), t("load.since", { at: clock(day.from).slice(0, 5), n: day.alarms })],
-    { over: day.over.includes("value"), title: day.limits.value.source, extra: bars(day.slots) },
+    [`${t("load.mean", { n: least(day.mean) })} ${limit(day, "value")}`],
+    { after: t("load.since", { at: clock(day.from).slice(0, 5), n: day.alarms }), over: day.over.includes("value"), title: day.limits.value.source, extra: bars(day.slots) },
   );
 }
 

@@ -22,7 +22,7 @@ export class Watch {
   }
 
   button(name) {
-    const node = el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "watch-list", "data-name": name }, t(`watch.${name}`), " ", el("b", {}));
+    const node = el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "watch-panel", "data-name": name }, t(`watch.${name}`), " ", el("b", {}));
     node.addEventListener("click", () => this.choose(name));
     return node;
   }
@@ -74,7 +74,7 @@ export class Watch {
       node.setAttribute("aria-selected", String(name === open));
       node.tabIndex = name === open ? 0 : -1;
     }
-    this.list.setAttribute("aria-labelledby", `tab-${open}`);
+    document.getElementById("watch-panel").setAttribute("aria-labelledby", `tab-${open}`);
     const rows = this.of(open);
     const focused = this.list.contains(document.activeElement) ? document.activeElement.closest("li")?.dataset.id : null;
     this.list.replaceChildren(...rows.map((row) => this.item(row, open)));
