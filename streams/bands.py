@@ -1,16 +1,22 @@
 """How far the readings of each sensor of a site may go without telling its rules anything new. Pure.
 
 A sensor at rest has a band below (or above) the limits that trigger something; one that triggers a rule, the band
-between the limits that lie about its last reading. Bands are narrower than the limits by the sensor's resolution, to
-which rules round.
+between the limits that lie about its last reading. Rules round most readings to the sensor's resolution: a band then
+ends half a step before the first one that lies beyond.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from schemas.conditions import Compare
+from schemas.registry import Sensor
 from streams.criteria import Known
 from streams.readings import Readings
 from streams.signals import SiteSignals
@@ -55,43 +61,76 @@ class Bands:
         Returns whether there is one.
         """
         sensor = self._signals.sensors[i]
-        limits = [rule.limits_at(i) for rule in self._rules[sensor.signal]]
-        if not isinstance(value, float) or None in limits:  # words have no between
+        limits = [each for rule in self._rules[sensor.signal] for each in rule.limits_at(i)]
+        edges = [_edge(op, limit, self._step(sensor)) for op, limit in limits]
+        if value is None or isinstance(value, str) or None in edges:
             return self.none(i)
-        all_limits = [limit for some in limits for limit in some or ()]
-        low = max((limit + sensor.resolution for limit in all_limits if limit <= value), default=-np.inf)
-        high = min((limit - sensor.resolution for limit in all_limits if limit > value), default=np.inf)
-        if not low < value < high:  # nearer to a limit than can be told apart
-            return self.none(i)
-        self._low[i], self._high[i] = low, high
+        known = [edge for edge in edges if edge is not None]
+        self._low[i] = max((edge.low for edge in known if value > edge.low), default=-np.inf)
+        self._high[i] = min((edge.high for edge in known if value <= edge.low), default=np.inf)
         return True
 
+    def _step(self, sensor: Sensor) -> float:
+        """The step to which rules round the sensor's readings; 0: they take them as they are."""
+        return sensor.resolution if self._signals.words.signals[sensor.signal].type == "number" else 0.0
+
     def _at_rest(self) -> tuple[Floats, Floats]:
-        count = len(self._signals.sensors)
-        low, high = np.full(count, -np.inf), np.full(count, np.inf)
-        alike: dict[tuple[tuple[int, ...], float], tuple[float, float]] = {}
+        low, high = np.full((2, len(self._signals.sensors)), np.nan)
+        alike: dict[tuple[tuple[int, ...], float], _Edge] = {}
         for i, sensor in enumerate(self._signals.sensors):
             triggers = [rule.triggers_of(i) for rule in self._rules.get(sensor.signal, ())]
-            key = tuple(map(id, triggers)), sensor.resolution  # equal triggers are one object
+            key = tuple(map(id, triggers)), self._step(sensor)  # equal triggers are one object
             if key not in alike:
-                alike[key] = _quiet([each for some in triggers for each in some], sensor.resolution)
+                alike[key] = _quiet([each for some in triggers for each in some], self._step(sensor))
             low[i], high[i] = alike[key]
         return low, high
 
 
-def _quiet(triggers: Iterable[tuple[Compare, Limit]], margin: float) -> tuple[float, float]:
+class _Edge(NamedTuple):
+    """Readings up to `low` may lie on the lower side of a comparison, those from `high` on may lie on the upper."""
+
+    low: float
+    high: float
+
+
+# By comparison: whether a value lies on the upper side of its limit.
+_UPPER: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<": operator.ge, ">": operator.gt, "<=": operator.gt
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096, typed=True)  # True is not 1.0
+def _edge(op: str, limit: Limit, step: float) -> _Edge | None:
+    """Where the answer of a comparison changes, for readings rounded to `step` as SiteSignals.known rounds them.
+
+    None: the limit is a word, or one exact number, and readings lie neither above nor below.
+    """
+    if isinstance(limit, bool):
+        return _exact(0.5)  # Signal.from_reading
+    if not isinstance(limit, float) or op not in _UPPER:
+        return None
+    upper = _UPPER[op]
+    if not step:
+        return _exact(limit if upper(limit, limit) else math.nextafter(limit, math.inf))
+    first = next(n for n in count(math.floor(limit / step) - 1) if upper(round(n * step, 9), limit))
+    edge = (first - 0.5) * step
+    slack = 1e-9 + 1e-12 * abs(edge)  # for the noise of binary fractions
+    return _Edge(edge + slack, edge - slack)
+
+
+def _exact(first: float) -> _Edge:
+    return _Edge(math.nextafter(first, -math.inf), first)
+
+
+def _quiet(triggers: Iterable[tuple[Compare, Limit]], step: float) -> _Edge:
     """Between what values none of the triggers holds."""
     low, high = -np.inf, np.inf
     for trigger, limit in triggers:
-        if isinstance(limit, bool):
-            if limit == (trigger.op == "=="):
-                high = min(high, 0.5)
-            else:
-                low = max(low, 0.5)
-        elif isinstance(limit, float) and trigger.op in (">", ">="):
-            high = min(high, limit - margin)
-        elif isinstance(limit, float) and trigger.op in ("<", "<="):
-            low = max(low, limit + margin)
-        else:  # an unknown limit, a word of an enum, an exact number: every reading is looked at
+        edge = _edge(trigger.op, limit, step)
+        if edge is None:  # or the limit is not known: every reading is looked at
             high = -np.inf
-    return low, high
+        elif trigger.op in (">", ">=") or (isinstance(limit, bool) and limit == (trigger.op == "==")):
+            high = min(high, edge.high)
+        else:
+            low = max(low, edge.low)
+    return _Edge(low, high)

@@ -30,7 +30,6 @@ from streams.signals import SiteSignals
 
 # Words whose answer changes only with readings of their signals, with staleness and with timers.
 _STILL = (All, AnyOf, Compare, CountOf, HeldFor, Lost, Not, PlaceIs)
-_ORDERS = frozenset((">", ">=", "<", "<="))
 
 Limit = float | bool | str | tuple[Any, ...] | None
 Triggers = tuple[tuple[Compare, Limit], ...]
@@ -94,17 +93,11 @@ class SiteRule:
         on_side = (limit is None or OPERATORS[op](value, limit) for op, limit in sides)
         return (bool(self.signals.alarmed[i]), *on_side)
 
-    def limits_at(self, i: int) -> list[float] | None:
-        """The numbers between which readings of sensor i lie in one cell; of a rule that looks at it closer, those of
-        its triggers. None: a limit is no number to lie below or above."""
-        limits = []
-        for op, limit in self._sides_at(i) or [(each.op, limit) for each, limit in self.triggers_of(i)]:
-            if limit is None:
-                continue  # not known: every value counts as beyond it
-            if not isinstance(limit, float) or op not in _ORDERS:
-                return None
-            limits.append(limit)
-        return limits
+    def limits_at(self, i: int) -> list[tuple[str, Limit]]:
+        """The known limits, as comparisons, between which readings of sensor i lie in one cell; of a rule that looks
+        at it closer, those of its triggers."""
+        sides = self._sides_at(i) or [(each.op, limit) for each, limit in self.triggers_of(i)]
+        return [(op, limit) for op, limit in sides if limit is not None]  # else every value counts as beyond it
 
     def _sides_at(self, i: int) -> list[tuple[str, Limit]] | None:
         """The comparisons of the rule that a reading of sensor i decides."""
