@@ -20,11 +20,14 @@ START = dt.datetime(2026, 11, 23, 8, tzinfo=dt.UTC)
 
 
 class SmallMine:
-    """Sends what a gateway would send. `registry_offset` of a frame makes the stream wait for the definitions."""
+    """Sends what a gateway would send. `registry_offset` of a frame makes the stream wait for the definitions.
 
-    def __init__(self, servers: str, *, simulated: bool = False) -> None:
+    `since`: the moment of the first reading; each is received as it is taken.
+    """
+
+    def __init__(self, servers: str, *, simulated: bool = False, since: dt.datetime = START) -> None:
         self._producer = producer(servers, linger_ms=0)
-        self._frames = 0
+        self._frames, self._since = 0, since
         self._findings = itertools.count(1)
         site = Site(
             site_id=SITE,
@@ -59,7 +62,7 @@ class SmallMine:
     def readings(self, *methane: float, working: bool = False) -> None:
         """One frame per value, 30 s apart, going on from the last one."""
         for value in methane:
-            at = to_us(START + dt.timedelta(seconds=30 * self._frames))
+            at = to_us(self._since + dt.timedelta(seconds=30 * self._frames))
             self._frames += 1
             batch = make_batch([CH4, SHEARER], [at, at], [value, float(working)], [0, 0])
             header = FrameHeader(SITE, frame_id(SITE, f"{self._frames}", 0), "test", at, self._defined)
