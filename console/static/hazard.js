@@ -1,7 +1,7 @@
 // One hazard's page: forms become commands; a change elsewhere is announced, never pulled from under someone writing.
 import { ask, commandId } from "./act.js";
 import { Live } from "./live.js";
-import { t } from "./words.js";
+import { lang, t } from "./words.js";
 
 const head = document.getElementById("hazard");
 const id = head.dataset.id;
@@ -73,7 +73,7 @@ for (const form of document.querySelectorAll("form.command"))
     // what was refused is asked anew after a correction; what got no answer keeps its id
     if (!unsure) delete form.dataset.command;
     said.className = "refused";
-    said.textContent = unsure ? `${t("f.no_answer")} · ${answer.reason}` : `${t("f.refused")} · ${answer.guard}: ${answer.reason}`;
+    said.textContent = unsure ? `${t("f.no_answer")} · ${answer.reason}` : `${t("f.refused")} · ${answer.words?.[lang] ?? answer.guard}: ${answer.reason}`;
   });
 
 document.getElementById("reload").addEventListener("click", () => location.reload());
