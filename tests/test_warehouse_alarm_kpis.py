@@ -82,7 +82,7 @@ def warehouse_of(events: list[Event], sites: list[dict[str, Any]]) -> Any:
     con = connect_events([it for it in events if it.kind.startswith("hazard")])
     con.register("incoming", _table(it for it in events if it.kind.startswith("alarm")))
     con.execute("CREATE TABLE alarm_events AS FROM incoming")
-    con.execute("CREATE TABLE sites (site_id VARCHAR, region VARCHAR, city VARCHAR, province VARCHAR, industry VARCHAR,"
+    con.execute("CREATE OR REPLACE TABLE sites (site_id VARCHAR, region VARCHAR, city VARCHAR, province VARCHAR, industry VARCHAR,"
                 " enterprise_id VARCHAR)")  # fmt: skip
     for site in sites:
         con.execute("INSERT INTO sites (site_id, region) VALUES (?, ?)", [site["site_id"], site["region"]])
