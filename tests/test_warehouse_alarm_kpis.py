@@ -82,8 +82,8 @@ def warehouse_of(events: list[Event], sites: list[dict[str, Any]]) -> Any:
     con = connect_events([it for it in events if it.kind.startswith("hazard")])
     con.register("incoming", _table(it for it in events if it.kind.startswith("alarm")))
     con.execute("CREATE TABLE alarm_events AS FROM incoming")
-    con.execute("CREATE OR REPLACE TABLE sites (site_id VARCHAR, region VARCHAR, city VARCHAR, province VARCHAR, industry VARCHAR,"
-                " enterprise_id VARCHAR)")  # fmt: skip
+    names = ("site_id", "region", "city", "province", "industry", "enterprise_id")
+    con.execute(f"CREATE OR REPLACE TABLE sites ({', '.join(f'{name} VARCHAR' for name in names)})")
     for site in sites:
         con.execute("INSERT INTO sites (site_id, region) VALUES (?, ?)", [site["site_id"], site["region"]])
     return con

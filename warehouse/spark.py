@@ -1,8 +1,8 @@
-"""The KPI queries on Spark: the same SQL files, translated from DuckDB's dialect, over the same lake.
+"""The queries of the warehouse in Spark's words: the same SQL files, translated from DuckDB's dialect.
 
-`translated` gives Spark SQL for a query of sql/kpis. What differs between the engines in meaning, not only in words, is
-set right here: ordered first and last, days between dates, percentiles, instants and Shanghai days. The session's time
-zone must be Asia/Shanghai. `detail`, the lists behind a number, stays DuckDB's: Spark gives num, den, value, excluded.
+What differs between the engines in meaning, not only in words, is set right here: ordered first and last, days between
+dates, percentiles, instants and Shanghai days, lists in JSON, histories of the registry. The session's time zone must
+be Asia/Shanghai. `detail`, the lists behind a number, stays DuckDB's: Spark gives num, den, value, excluded.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from schemas.kpis import parameters_of
-from warehouse.kpis import KINDS, kind_of, kpi_sql
+from warehouse.kpis import KINDS, kpi_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -31,9 +31,52 @@ _MACROS = {
 }
 
 
+# registry_versions of sql/macros.sql
+_HISTORY = """
+SELECT * FROM (
+    SELECT key, concat(key, '@', row_number() OVER ordered) AS version_key, value, kafka_at AS recorded_at,
+        if(lag(key) OVER ordered IS NULL, TIMESTAMP '1900-01-01 00:00:00+08:00', kafka_at) AS valid_from,
+        coalesce(lead(kafka_at) OVER ordered, TIMESTAMP '9999-12-31 00:00:00+08:00') AS valid_to,
+        lead(key) OVER ordered IS NULL AS is_current
+    FROM (
+        SELECT *, lag(content) OVER ordered AS content_before
+        FROM (
+            SELECT key, value, kafka_at, `offset`, to_json(map_filter(
+                from_json(value, 'MAP<STRING, STRING>'), (k, v) -> k NOT IN ('received_at', 'definition_at')
+            )) AS content
+            FROM {source} WHERE key IS NOT NULL
+        )
+        WINDOW ordered AS (PARTITION BY key ORDER BY kafka_at, `offset`)
+    )
+    WHERE NOT content <=> content_before
+    WINDOW ordered AS (PARTITION BY key ORDER BY kafka_at, `offset`)
+)
+"""
+
+
 def translated(sql: str, values: Values) -> str:
     """Spark SQL of one query. `values` are its parameters: instants, null for what is not asked for, or numbers."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
+    (text,) = translated_parts(sql, values)
+    return text
+
+
+def translated_parts(sql: str, values: Values) -> list[str]:
+    """Spark SQL of the parts of a query that are put together by name; most have one."""
+    return [_translated(part, values) for part in _parts(sqlglot.parse_one(sql, read="duckdb"))]
+
+
+def _parts(tree: exp.Expr) -> list[exp.Expr]:
+    """Of a UNION ALL BY NAME, which Spark has for frames only, the SELECTs, each with the CTEs of the whole."""
+    if not (isinstance(tree, exp.Union) and tree.args.get("by_name")):
+        return [tree]
+    parts = [part for side in (tree.left, tree.right) for part in _parts(side)]
+    for part in parts:
+        for cte in tree.ctes if isinstance(part, exp.Query) else ():
+            part.with_(cte.alias, as_=cte.this.copy(), copy=False)
+    return parts
+
+
+def _translated(tree: exp.Expr, values: Values) -> str:
     if isinstance(tree, exp.Select):
         tree.set("expressions", [each for each in tree.expressions if each.alias_or_name != "detail"])
     for rule in (
@@ -45,7 +88,9 @@ def translated(sql: str, values: Values) -> str:
         _unordered_lists,
         _overlaps,
         _json_lists,
+        _json_arrays,
         _macro,
+        _raw_tables,
         _days_between,
     ):
         tree = tree.transform(rule)
@@ -91,11 +136,9 @@ class SparkKpis:
         return {row["grp"]: _row(row.asDict()) for row in found}
 
 
-def facts_view(kpi_id: str) -> str:
-    """The relation that the query of a KPI reads."""
-    return {"hazards": "hazard_facts", "lists": "list_facts", "alarms": "alarm_facts"}.get(
-        kind_of(kpi_id), f"{kind_of(kpi_id)}_facts"
-    )
+def facts_view(kind: str) -> str:
+    """The relation that the KPI queries of a kind read."""
+    return {"hazards": "hazard_facts", "lists": "list_facts", "alarms": "alarm_facts"}.get(kind, f"{kind}_facts")
 
 
 def _row(row: dict[str, Any]) -> tuple[float | None, float | None, float | None, int]:
@@ -198,6 +241,37 @@ def _json_lists(node: exp.Expr) -> exp.Expr:
     name, field = keys
     text = f"FROM_JSON(GET_JSON_OBJECT({path.this.sql(dialect='spark')}, '$.{name}'), 'ARRAY<STRUCT<{field}: STRING>>')"
     return sqlglot.parse_one(f"{text}.{field}", read="spark")
+
+
+def _json_arrays(node: exp.Expr) -> exp.Expr:
+    """from_json(x, '["JSON"]') and json_extract_string(x, '$.name[*]'): lists of texts."""
+    if isinstance(node, exp.FromJson) and node.expression.name == '["JSON"]':
+        return sqlglot.parse_one(f"FROM_JSON({_object(node.this)}, 'ARRAY<STRING>')", read="spark")
+    if isinstance(node, exp.JSONExtractScalar) and node.expression.find(exp.JSONPathWildcard):
+        keys = [each.name for each in node.expression.expressions if isinstance(each, exp.JSONPathKey)]
+        if len(keys) == 1:
+            found = f"GET_JSON_OBJECT({node.this.sql(dialect='spark')}, '$.{keys[0]}')"
+            return sqlglot.parse_one(f"FROM_JSON({found}, 'ARRAY<STRING>')", read="spark")
+    return node
+
+
+def _object(node: exp.Expr) -> str:
+    """`x->'$.name'` as Spark's text of it."""
+    if isinstance(node, exp.JSONExtract):
+        node = exp.JSONExtractScalar(this=node.this.copy(), expression=node.expression.copy())
+    return node.sql(dialect="spark")
+
+
+def _raw_tables(node: exp.Expr) -> exp.Expr:
+    """raw.sites → raw_sites: a view of a session has no schema. registry_versions('raw.sites') → its history."""
+    if not isinstance(node, exp.Table):
+        return node
+    if isinstance(node.this, exp.Anonymous) and node.this.name.lower() == "registry_versions":
+        source = node.this.expressions[0].name.replace(".", "_")
+        return sqlglot.parse_one(_HISTORY.format(source=source), read="spark").args["from_"].this
+    if node.db == "raw":
+        return exp.to_table(f"raw_{node.name}", alias=node.alias or None)
+    return node
 
 
 def _macro(node: exp.Expr) -> exp.Expr:

@@ -22,7 +22,10 @@ SELECT
     day IN (DATE '2024-12-31', DATE '2025-12-31', DATE '2026-12-31') AS is_milestone,
     shanghai_day_start(day) AS begins_at,
     shanghai_day_start(day + 1) AS ends_at
-FROM (SELECT unnest(range(DATE '2015-01-01', DATE '2036-01-01', INTERVAL 1 DAY))::DATE AS day)
+FROM (
+    SELECT moment::DATE AS day
+    FROM (SELECT unnest(generate_series(DATE '2015-01-01', DATE '2035-12-31', INTERVAL 1 DAY)) AS moment)
+)
 LEFT JOIN raw.holidays AS published USING (day)
 LEFT JOIN (
     SELECT

@@ -23,13 +23,13 @@ suspected AS (
     SELECT DISTINCT subject_id AS hazard_id, site_id, occurred_at AS suspected_at,
         unnest(json_extract_string(piece, '$.sensor_ids[*]')) AS sensor_id
     FROM (
-        SELECT *, unnest(from_json(data->'$.evidence', '["JSON"]')) AS piece FROM hazard_events
+        SELECT *, unnest(from_json(json_extract(data, '$.evidence'), '["JSON"]')) AS piece FROM hazard_events
         WHERE kind = 'hazard_suspected' AND occurred_at <= $as_of::TIMESTAMPTZ
             AND ($known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of::TIMESTAMPTZ)
     )
 ),
 judged AS (
-    SELECT DISTINCT subject_id AS hazard_id FROM hazard_events
+    SELECT DISTINCT subject_id AS hazard_id, true AS is_major FROM hazard_events
     WHERE kind = 'hazard_judged' AND data->>'$.verdict' = 'major' AND occurred_at <= $as_of::TIMESTAMPTZ
         AND ($known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of::TIMESTAMPTZ)
 ),
@@ -51,8 +51,8 @@ episodes AS (
 ),
 linked AS (
     SELECT occurrence_id, min(suspected_at) AS suspected_at, list(DISTINCT hazard_id) AS hazards,
-        list(DISTINCT hazard_id) FILTER (hazard_id IN (SELECT hazard_id FROM judged)) AS judged
-    FROM episodes JOIN suspected USING (site_id, sensor_id)
+        list(DISTINCT hazard_id) FILTER (is_major) AS judged
+    FROM episodes JOIN suspected USING (site_id, sensor_id) LEFT JOIN judged USING (hazard_id)
     WHERE suspected_at >= began_at AND (returned_at IS NULL OR suspected_at <= returned_at)
     GROUP BY occurrence_id
 )
