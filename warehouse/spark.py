@@ -71,7 +71,8 @@ def _parts(tree: exp.Expr) -> list[exp.Expr]:
         return [tree]
     parts = [part for side in (tree.left, tree.right) for part in _parts(side)]
     for part in parts:
-        for cte in tree.ctes if isinstance(part, exp.Query) else ():
+        assert isinstance(part, exp.Query)
+        for cte in tree.ctes:
             part.with_(cte.alias, as_=cte.this.copy(), copy=False)
     return parts
 
