@@ -7,7 +7,7 @@ be Asia/Shanghai. `detail`, the lists behind a number, stays DuckDB's: Spark giv
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlglot
 from sqlglot import exp
@@ -71,9 +71,8 @@ def _parts(tree: exp.Expr) -> list[exp.Expr]:
         return [tree]
     parts = [part for side in (tree.left, tree.right) for part in _parts(side)]
     for part in parts:
-        assert isinstance(part, exp.Query)
         for cte in tree.ctes:
-            part.with_(cte.alias, as_=cte.this.copy(), copy=False)
+            cast(exp.Query, part).with_(cte.alias, as_=cte.this.copy(), copy=False)
     return parts
 
 
