@@ -109,6 +109,9 @@ def lake_table(settings: Settings, name: str, version: int | None = None) -> Dat
     facets = {} if version is None else {
         "version": facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion=str(version))
     }  # fmt: skip
+    if settings.lake_url:
+        bucket, _, prefix = settings.lake_url.removeprefix("s3://").rstrip("/").partition("/")
+        return Dataset(f"s3://{bucket}", f"{prefix}/{name}".lstrip("/"), facets)
     return Dataset(f"file://{settings.lake.absolute()}", name, facets)
 
 

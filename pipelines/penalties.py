@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 import warehouse
+from pipelines.lineage import Datasets, lake_table, recorded, topic
 from schemas.deadlines import load_rules
 from schemas.events import Event
 from schemas.settings import Settings
@@ -44,6 +45,12 @@ def penalties_of(lake: duckdb.DuckDBPyConnection) -> list[Penalty]:
     return [Penalty(*row) for row in lake.execute(_PENALTIES).fetchall()]
 
 
+def _datasets(settings: Settings, result: dict[str, Any]) -> Datasets:
+    read = [lake_table(settings, name) for name in ("hazard_events", "programme_events")]
+    return read, [topic(settings, "programme.events", result["neared"] + result["reached"])]
+
+
+@recorded("penalty-windows", _datasets)
 def count_penalties(settings: Settings) -> dict[str, Any]:
     """`{penalties, neared, reached}`; what was told before is not sent again. Raises NotConnected, KafkaError."""
     with warehouse.connect(settings.data) as lake:

@@ -7,14 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pyarrow as pa
 import pytest
 
+from pipelines import flows, retention
 from pipelines.compact import compact_lake
-from pipelines.lineage import emit, event, recorded
+from pipelines.lineage import emit, event, lake_table, recorded
 from pipelines.publish import main, publish_warehouse
+from pipelines.retention import keep_retention
 from schemas.settings import Settings
+from schemas.tables import TABLES
 from tests.test_warehouse_checks import bad_event
-from tests.test_warehouse_publish import hazard_event_rows, land
+from tests.test_warehouse_publish import hazard_event_rows, land, reading_rows
+from warehouse.lake import LakeTable
 from warehouse.publish import Stopped
 
 
@@ -87,6 +92,38 @@ def test_a_stopped_publish_fails_and_names_the_check(data, capsys, monkeypatch):
 def test_compaction_tells_its_tables(data):
     compact_lake(Settings(data=data))
     assert [each["name"] for each in told(data)[-1]["outputs"]] == ["hazard_events"]
+
+
+def test_retention_tells_what_it_took_and_what_it_kept(tmp_path):
+    LakeTable.open(tmp_path / "lake", "readings").append(
+        pa.Table.from_pylist(reading_rows(0, 3), TABLES["readings"]), {}, {}
+    )
+    settings = Settings(data=tmp_path)
+    keep_retention(settings)  # nothing is old yet
+    assert told(tmp_path)[-1]["outputs"] == []
+    expired = LakeTable.open(tmp_path / "lake", "readings").files()[0]
+    later = dt.date.fromisoformat(dict(expired.partition)["day"]) + dt.timedelta(days=900)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "lake_day", lambda _: later)
+        keep_retention(settings)
+    done = told(tmp_path)[-1]
+    check(done)
+    assert [each["name"] for each in done["inputs"]] == ["readings"]
+    assert [each["name"] for each in done["outputs"]] == ["readings", "readings_1h", "readings_1m"]
+
+
+def test_a_lake_on_s3_is_named_by_bucket_and_path(tmp_path):
+    named = lake_table(Settings(data=tmp_path, lake_url="s3://mine/a/b"), "readings")
+    assert (named.namespace, named.name) == ("s3://mine", "a/b/readings")
+
+
+def test_every_flow_tells_its_runs():
+    """A flow calls one job, and that is recorded: it has the name of its flow."""
+    source = (Path(flows.__file__)).read_text("utf-8")
+    jobs = set(re.findall(r"return (\w+)\(Settings\(\)\)", source))
+    assert len(jobs) == len(re.findall("@flow", source)) and jobs
+    for name in jobs:
+        assert hasattr(getattr(flows, name), "__wrapped__"), f"{name} is not recorded"
 
 
 def test_a_lineage_that_cannot_be_written_fails_nobody(tmp_path):
