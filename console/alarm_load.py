@@ -19,7 +19,8 @@ DAY = dt.timedelta(days=1)
 REMEMBERED = 20_000  # event ids: a batch that is sent again counts once
 NAMED = 5_000  # alarms whose last raise is kept, to name those that have returned
 SLOT = dt.timedelta(microseconds=SLOT_US)
-_COUNTED = frozenset({"alarm_raised", "alarm_returned", "alarm_acknowledged", "hazard_suspected", "hazard_judged"})
+_ALARMS = frozenset({"alarm_raised", "alarm_returned", "alarm_acknowledged"})
+_COUNTED = _ALARMS | {"hazard_suspected", "hazard_judged"}
 
 
 class AlarmLoad:
@@ -33,7 +34,7 @@ class AlarmLoad:
         self.changes = 0
         self._waiting: list[Event] | None = []
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._raised: OrderedDict[str, AlarmState] = OrderedDict()
+        self._raised: OrderedDict[str, Event] = OrderedDict()
 
     @property
     def ready(self) -> bool:
@@ -55,7 +56,8 @@ class AlarmLoad:
         waiting, self._waiting = sorted(self._waiting, key=lambda e: (e.occurred_at, e.recorded_at)), None
         oldest: dict[int, dt.datetime] = {}
         for event in waiting:
-            oldest.setdefault(partition_of(event.site_id), event.occurred_at)
+            if event.kind in _ALARMS:  # a hazard's past is imported with its old dates
+                oldest.setdefault(partition_of(event.site_id), event.occurred_at)
         known = [*oldest.values(), *([self.since] if self.since else [])]
         if known:
             self.since = min(known) if whole or not oldest else max(oldest.values())
@@ -92,13 +94,25 @@ class AlarmLoad:
 
     def last_raise(self, alarm_id: str) -> AlarmState | None:
         """The alarm as its last raise tells of it, for one that is normal again; its version is 0."""
-        return self._raised.get(alarm_id)
+        event = self._raised.get(alarm_id)
+        if event is None:
+            return None
+        data = event.data
+        return AlarmState.parse(
+            {
+                "alarm_id": event.subject_id, "site_id": event.site_id, "sensor_id": data["sensor_id"],
+                "rule_id": data["rule_id"], "process_state": ProcessState.NORMAL, "version": 0,
+                "priority": data["priority"], "value": data["value"], "limit": data["limit"],
+                "raised_at": event.occurred_at, "changed_at": event.occurred_at,
+            }
+        )  # fmt: skip
 
     def _count(self, event: Event) -> None:
         self._known[event.event_id] = None
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        self.pass_to(event.occurred_at)
+        if event.kind in _ALARMS:
+            self.pass_to(event.occurred_at)
         if self.counters is not None:
             self.counters.take(event)
         self.changes += 1
@@ -107,15 +121,7 @@ class AlarmLoad:
             self._remember(event)
 
     def _remember(self, event: Event) -> None:
-        data = event.data
-        self._raised[event.subject_id] = AlarmState.parse(
-            {
-                "alarm_id": event.subject_id, "site_id": event.site_id, "sensor_id": data["sensor_id"],
-                "rule_id": data["rule_id"], "process_state": ProcessState.NORMAL, "version": 0,
-                "priority": data["priority"], "value": data["value"], "limit": data["limit"],
-                "raised_at": event.occurred_at, "changed_at": event.occurred_at,
-            }
-        )  # fmt: skip
+        self._raised[event.subject_id] = event
         self._raised.move_to_end(event.subject_id)
         if len(self._raised) > NAMED:
             self._raised.popitem(last=False)

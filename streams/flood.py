@@ -67,11 +67,14 @@ class FloodWatch:
     @property
     def floods(self) -> list[Flood]:
         """The board's own first, then the longest standing."""
+        for position in list(self._windows):
+            self._prune(position)
         found = [window.flood for window in self._windows.values() if window.flood is not None]
         return sorted(found, key=lambda flood: (flood.position != BOARD, flood.since, flood.position))
 
     def rate(self, position: str = BOARD) -> int:
         """Alarms of the last window."""
+        self._prune(position)
         window = self._windows.get(position)
         return len(window.raises) if window else 0
 
@@ -81,23 +84,29 @@ class FloodWatch:
         if self.at is None or at <= self.at - self._length:
             return
         for position in (site_id, BOARD):
+            self._prune(position)
             window = self._windows.setdefault(position, _Window())
             insort(window.raises, (at, alarm_id))
             self._judge(position, window, at)
 
     def pass_to(self, now: dt.datetime) -> None:
-        """Time has gone on to `now`: what is older than the window leaves it, and floods end."""
-        if self.at is not None and now <= self.at:
+        """Time has gone on to `now`."""
+        if self.at is None or now > self.at:
+            self.at = now
+
+    def _prune(self, position: str) -> None:
+        """What is older than the window leaves it, and the flood ends. Between raises a window only empties: it is
+        enough to look when the next one comes, or somebody asks."""
+        window = self._windows.get(position)
+        if window is None or self.at is None:
             return
-        self.at = now
-        edge = now - self._length
-        for position, window in list(self._windows.items()):
-            left = next((n for n, (at, _) in enumerate(window.raises) if at > edge), len(window.raises))
-            del window.raises[:left]
-            if window.flood is not None and len(window.raises) < self.limits.ends_below * self._share(position):
-                window.flood = None
-            if not window.raises and window.flood is None:
-                del self._windows[position]
+        edge = self.at - self._length
+        left = next((n for n, (at, _) in enumerate(window.raises) if at > edge), len(window.raises))
+        del window.raises[:left]
+        if window.flood is not None and len(window.raises) < self.limits.ends_below * self._share(position):
+            window.flood = None
+        if not window.raises and window.flood is None:
+            del self._windows[position]
 
     def _judge(self, position: str, window: _Window, at: dt.datetime) -> None:
         n = len(window.raises)

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from console.alarm_load import AlarmLoad
+from console.alarm_load import DAY, AlarmLoad
 from console.load_rows import load_row
 from console.picture import Picture
 from console.rows import Rows
@@ -38,6 +38,10 @@ def acknowledged(alarm: str, began: dt.datetime, at: dt.datetime, site: str = SI
 
 def returned(alarm: str, began: dt.datetime, at: dt.datetime, site: str = SITE) -> Event:
     return event("alarm_returned", alarm, at, site, occurrence_id=occurrence_id(alarm, began), peak=1.2, duration_s=1.0)
+
+
+def suspected(at: dt.datetime) -> Event:
+    return event("hazard_suspected", "h", at, criterion_id="COAL21-5-2", evidence=())
 
 
 def history(seed: int) -> list[Event]:
@@ -92,6 +96,7 @@ def test_past_and_present_read_by_two_threads_are_counted_once_and_in_order() ->
 def test_what_is_not_known_is_not_counted_as_quiet() -> None:
     at = MIDNIGHT + dt.timedelta(hours=6)
     new = AlarmLoad()
+    new.take(suspected(MIDNIGHT - 300 * DAY))  # a hazard's past is no alarm's
     new.begin(whole=True)
     new.pass_to(at)  # the first step there ever was
     new.take(raised("a", at + dt.timedelta(minutes=1)))
