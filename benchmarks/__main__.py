@@ -2,6 +2,10 @@
 
 Everything that is compared is measured in the same run, alternating; read ratios, not seconds: they hold on one machine
 at one moment. docs/performance.md keeps a table with its machine.
+
+(a) needs a run long enough for the steady state: our workers fetch, tick and commit by the second and wait for a last
+commit, the loop by hand does not. Its default is --frames 16000, 16 million readings at each frame size, for which they
+work ten seconds or so; with a quarter of it the same code comes out 0.2 to 0.4 x worse. (d) and (e) take 6,000.
 """
 
 import argparse
@@ -16,12 +20,15 @@ from typing import Any
 from benchmarks import bridge, cost, latency, sensors, workers
 from benchmarks.workload import Workload
 
+FRAMES, STEADY_FRAMES = 6_000, 16_000
+
 
 def part_a(chosen: argparse.Namespace) -> list[Any]:
     print("(a) CPU seconds per million readings: processing + landing, against the loop by hand in the same run")
     found = []
     for moments in (2, 10):
-        work = Workload(frames=chosen.frames * 2 // moments + chosen.sites, moments=moments, sites=chosen.sites)
+        frames = (chosen.frames or STEADY_FRAMES) * 2 // moments
+        work = Workload(frames=frames + chosen.sites, moments=moments, sites=chosen.sites)
         costs = cost.measure(chosen.broker, work, chosen.rounds)
         print("   ", cost.line(f"frames of {work.sensors * moments:,}", costs), flush=True)
         found += [{"frame": work.sensors * moments, "ratio": each.ratio, **asdict(each)} for each in costs]
@@ -51,7 +58,7 @@ def part_d(chosen: argparse.Namespace) -> list[Any]:
     found = []
     for count in (1_000, 10_000, 50_000, 200_000):
         if count <= chosen.sensors:
-            held = sensors.measure(chosen.broker, count, chosen.frames)
+            held = sensors.measure(chosen.broker, count, chosen.frames or FRAMES)
             print("   ", sensors.line(held), flush=True)
             found.append(asdict(held))
     return found
@@ -61,7 +68,7 @@ def part_e(chosen: argparse.Namespace) -> list[Any]:
     print("(e) one processing worker and two")
     found = []
     for count in (1, 2):
-        work = Workload(frames=chosen.frames + chosen.sites, sites=chosen.sites)
+        work = Workload(frames=(chosen.frames or FRAMES) + chosen.sites, sites=chosen.sites)
         ran = workers.measure(chosen.broker, count, work)
         print("   ", workers.line(ran), flush=True)
         found.append(asdict(ran))
@@ -77,7 +84,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts, of {', '.join(PARTS)}")
     parser.add_argument("--broker", choices=["embedded", "kafka"], default="kafka")
-    parser.add_argument("--frames", type=int, default=6_000, help="frames of 1,000 readings; fewer of larger ones")
+    frames = f"frames of 1,000 readings, fewer of larger ones; (a): {STEADY_FRAMES}, (d) and (e): {FRAMES}"
+    parser.add_argument("--frames", type=int, help=frames)
     parser.add_argument("--sites", type=int, default=200, help="sites of 500 sensors for (a) and (e)")
     parser.add_argument("--singles", type=int, default=1_000_000, help="readings of (b)")
     parser.add_argument("--rounds", type=int, default=3, help="of (a) and (b), each on a fresh broker")

@@ -2,7 +2,7 @@
 
 Both read the same frames from the same log of one broker, one after the other; the next round has a fresh broker and
 the other order of the day. Both are warm: every site has sent one frame. Ours wait and commit between frames
-too, and that counts.
+too, and that counts: a run of a second or two measures the waiting (benchmarks/__main__.py says how long is enough).
 """
 
 import json

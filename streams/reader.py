@@ -22,7 +22,9 @@ log = logging.getLogger("qingling.reader")
 _EMPTY_FETCH_MS = 120  # long enough for a fetch of 20 ms to come back on a busy machine, several times
 _FETCH_WAIT_MS = 20
 _PATIENCE_S = 60  # a broker that restarts is waited for
-_TAIL_WAIT_MS = 100  # the embedded broker does not wake a waiting fetch: this is latency, and its inverse is idle cost
+# The embedded broker does not wake a waiting fetch: this is latency there, and everywhere its inverse is idle cost: an
+# empty fetch of a few partitions is a millisecond of CPU.
+_TAIL_WAIT_MS = 100
 
 
 class Unread(RuntimeError):
@@ -135,13 +137,13 @@ class Tail(threading.Thread):
 
     def __init__(
         self, servers: str, names: Iterable[str], seen: Callable[[Record], None],
-        idle: Callable[[], None] = lambda: None, *, from_end: Iterable[str] = (),
+        idle: Callable[[], None] = lambda: None, *, from_end: Iterable[str] = (), wait_ms: int = _TAIL_WAIT_MS,
     ) -> None:  # fmt: skip
         super().__init__(name="tail", daemon=True)
         self.caught_up = threading.Event()
         self.error: str | None = None
         self._servers, self._names, self._seen, self._idle = servers, tuple(names), seen, idle
-        self._from_end = frozenset(from_end)
+        self._from_end, self._wait_ms = frozenset(from_end), wait_ms
         self._halt = threading.Event()
 
     def stop(self) -> None:
@@ -163,7 +165,7 @@ class Tail(threading.Thread):
 
     def _follow(self, position: dict[TopicPartition, int]) -> None:
         wanted = all_partitions(self._names)
-        reader = consumer(self._servers, fetch_max_wait_ms=_TAIL_WAIT_MS, max_poll_records=5_000)
+        reader = consumer(self._servers, fetch_max_wait_ms=self._wait_ms, max_poll_records=5_000)
         logs = log_ids(self._servers)
         try:
             late = [tp for tp in wanted if tp.topic in self._from_end and tp not in position]
@@ -172,7 +174,7 @@ class Tail(threading.Thread):
             _seek(reader, wanted, position)
             ends = end_offsets(reader, wanted)
             while not self._halt.is_set():
-                batch = reader.poll(timeout_ms=2 * _TAIL_WAIT_MS)
+                batch = reader.poll(timeout_ms=2 * self._wait_ms)
                 self.error = None
                 for tp, messages in batch.items():
                     for message in messages:

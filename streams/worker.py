@@ -30,6 +30,7 @@ from streams.step import Context, Emitted, PartitionState, run_step
 log = logging.getLogger("qingling.processing")
 
 STATE_TOPICS = ("alarm.states", "hazard.states", "site.memory", "command.results")
+TAIL_WAIT_MS = 250  # of registry and catalogue: they change by the day
 REGISTRY_WAIT_S = 10  # a frame's registry record is on its way; after this the frame is judged by what is known
 SEEDING_WAIT_S = 120  # whoever seeds has died if it takes longer
 _RECENT_STEPS = 200
@@ -53,7 +54,9 @@ class Worker:
         self._stepped: dict[int, float] = {}  # partition → monotonic seconds of its last step or tick
         self._behind: set[int] = set()  # partitions whose last owner's clock was ahead of ours, and it was said
         self.learning = threading.Lock()  # the tail's thread and a step's thread both touch registry and catalogue
-        self.tail = Tail(self.servers, (*REGISTRY_TOPICS, CATALOGUE_TOPIC), self._learn, self._settle)
+        self.tail = Tail(
+            self.servers, (*REGISTRY_TOPICS, CATALOGUE_TOPIC), self._learn, self._settle, wait_ms=TAIL_WAIT_MS
+        )
         self.tail.start()
 
     def _learn(self, record: Record) -> None:
