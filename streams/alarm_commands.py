@@ -114,7 +114,7 @@ def _reset(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> O
 
 def _shelve(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
     wanted = AlarmShelved.parse(command.data)
-    priority = alarm.state.priority if alarm.state else alarm.rule.priority if alarm.rule else Priority.P3
+    priority = _priority(alarm)
     longest = alarm_classes().longest_shelf(priority)
     if priority is Priority.P1 and command.actor.role not in _SENIOR:
         return refuse("p1_shelved", command.actor.role)
@@ -176,6 +176,14 @@ def _comment(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) ->
 def _assign(alarm: Alarm, command: Command, at: dt.datetime, origin: Origin) -> Outcome:
     data = EVENT_DATA["alarm_assigned"].parse(command.data).model_dump()
     return [alarm.note("alarm_assigned", at, origin, data, {"assignee": data["assignee"]})]
+
+
+def _priority(alarm: Alarm) -> Priority:
+    """Of the alarm as it stands, or as it will be raised: what an earlier occurrence was matters to neither."""
+    held = [alarm.rule.priority] if alarm.rule is not None else []
+    if alarm.state is not None and (alarm.active or alarm.rule is None):
+        held.append(alarm.state.priority)
+    return min(held, default=Priority.P3)
 
 
 def _unapproved(alarm: Alarm, command: Command) -> Refusal | None:

@@ -140,7 +140,8 @@ class Alarm:
         if trigger is not TRUE and self.rule is not None and kinds[0] in ("alarm_escalated", "alarm_deescalated"):
             more = self._graded(before) | {"reason": _why(trigger, step), "limit": step and step.limit, "value": value}
         events = [self._event(kind, at, origin, (more or {}) if i == 0 else {}) for i, kind in enumerate(kinds)]
-        if trigger is Trigger.MORE_SEVERE and before is not None and self._became_p1(before):
+        severer = trigger is Trigger.MORE_SEVERE or (trigger is TRUE and self.rule is None)
+        if severer and before is not None and self._became_p1(before):
             events += self.free(Override.SHELVED, at, origin, {"reason": "became P1"}, OFF_SHELF)
         return events + (self._chatter(at, origin) if trigger in (TRUE, FALSE) else [])
 
