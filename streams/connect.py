@@ -29,6 +29,7 @@ class GroupTimes:
 
 _DELIVERY_MS = 120_000  # a broker that starts or elects a leader is waited for; then the send fails, and says so
 _METADATA_S = 30
+_RECONNECT_MS = 1_000  # the client would wait up to half a minute more for a broker that has long come back
 # Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
 EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4)
 KAFKA_TIMES = GroupTimes(session_s=6.0, heartbeat_s=2.0)
@@ -61,6 +62,7 @@ def producer(servers: str, *, linger_ms: int = 5) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=servers, acks="all", linger_ms=linger_ms, compression_type="lz4", max_request_size=8 << 20,
         enable_idempotence=False, max_in_flight_requests_per_connection=1, delivery_timeout_ms=_DELIVERY_MS,
+        reconnect_backoff_max_ms=_RECONNECT_MS,
     )  # fmt: skip
 
 
@@ -148,5 +150,6 @@ def consumer(servers: str, **options: object) -> KafkaConsumer:
     """A consumer without a group: for reading by assignment."""
     return KafkaConsumer(
         bootstrap_servers=servers, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-        isolation_level="read_committed", max_partition_fetch_bytes=8 << 20, check_crcs=False, **options,
+        isolation_level="read_committed", max_partition_fetch_bytes=8 << 20, check_crcs=False,
+        reconnect_backoff_max_ms=_RECONNECT_MS, **options,
     )  # fmt: skip

@@ -42,6 +42,9 @@ NO_ASSIGNMENT_S = 30  # a worker outside the group for so long ends; its supervi
 # A fenced worker that has lost its partitions hears of it with its next heartbeat. One that has not (the broker gave up
 # on a transaction) would keep a partition nobody works on.
 FENCED_S = 30
+# A killed worker's partitions are loaded when its successor joins: a load that is nearly done is let end, for what it
+# brought may be kept. Far below Faust's rebalance timeout of 60 s.
+LOADING_S = 10
 ORDERLY_S = 5
 
 
@@ -59,17 +62,21 @@ def make_app(settings: Settings) -> faust.App:
     )
     ready, busy = asyncio.Event(), asyncio.Lock()
     loading: asyncio.Future[None] | None = None
+    released: dict[int, PartitionState] = {}  # held until the last rebalance, and perhaps again after it
     unassigned_since: float | None = time.monotonic()
     fenced_since: float | None = None
 
     @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins; it stays a member meanwhile
     async def revoked(*_: Any, **__: Any) -> None:
-        nonlocal unassigned_since, fenced_since
+        nonlocal unassigned_since, fenced_since, released
         ready.clear()
         if loading is not None:
+            await asyncio.wait([loading], timeout=LOADING_S)
             loading.cancel()
+            ready.clear()
         async with busy:  # the running step finishes: it is written before anyone else can own the partition
-            worker.states.clear()
+            released = {**released, **worker.states}
+            worker.states = {}
             await writer.drop()
         unassigned_since, fenced_since = time.monotonic(), None
 
@@ -82,10 +89,12 @@ def make_app(settings: Settings) -> faust.App:
         loading = app.add_future(load(owned))  # if it fails the app crashes
 
     async def load(owned: list[int]) -> None:
+        nonlocal released
         async with busy:
             try:
                 await writer.take(owned)  # before the states are read: after this they can no longer change
-                worker.states = await asyncio.to_thread(worker.load, owned)
+                held, released = released, {}
+                worker.states = await asyncio.to_thread(worker.load, owned, held)
             except Exception as error:
                 log.error("partitions %s were not loaded: %r", owned, error)
                 _end_at_the_latest()

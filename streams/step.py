@@ -161,6 +161,7 @@ class PartitionState:
     data_now_us: int = 0
     attention: Attention = field(default_factory=Attention)
     completed: int | None = None  # the last step that has a step record; None: none stands in this log yet
+    record: Step | None = None  # that step record
 
     def restore(self, record: Record) -> None:
         """Take one record of a state topic, in log order.
@@ -203,7 +204,7 @@ class PartitionState:
             return
         step = Step.parse(record.value)
         if self.completed is None or step.step >= self.completed:
-            self.completed = self.step = step.step
+            self.completed, self.step, self.record = step.step, step.step, step
             self.absorbed, self.data_now_us = dict(step.absorbed), to_us(step.now)
 
     def site(self, site_id: str, context: Context) -> SiteProcess | None:
@@ -275,7 +276,7 @@ def run_step(state: PartitionState, records: Sequence[Record], now_us: int, cont
         out.hazard_states += process.hazards.take_changed(number)
         out.memories += process.take_memory(number)
     out.record = _step_record(state, records, number, now, context).model_copy(update={"watched_since": watched_since})
-    state.step, state.completed, state.absorbed = number, number, dict(out.record.absorbed)
+    state.step, state.completed, state.record, state.absorbed = number, number, out.record, dict(out.record.absorbed)
     return out
 
 

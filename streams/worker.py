@@ -6,7 +6,7 @@ Loading states, filling gaps and waiting for the registry block; the Faust app c
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from kafka import TopicPartition
@@ -16,8 +16,10 @@ from schemas.deadletters import DeadLetter
 from schemas.frames import decode_frame
 from schemas.model import Refused
 from schemas.settings import Settings
+from schemas.steps import Step
 from schemas.times import from_us
 from streams.admission import times_us
+from streams.attention import Attention
 from streams.connect import bootstrap_servers, log_ids
 from streams.decode import Record
 from streams.published import TOPIC as CATALOGUE_TOPIC
@@ -96,8 +98,14 @@ class Worker:
             log.info("catalogue %s judges instead of %s", chosen.version, self.context.catalogue.version)
         self.context.catalogue = chosen
 
-    def load(self, numbers: Iterable[int]) -> dict[int, PartitionState]:
-        """The states of partitions `numbers` as of their last complete step. Blocking."""
+    def load(
+        self, numbers: Iterable[int], held: Mapping[int, PartitionState] | None = None
+    ) -> dict[int, PartitionState]:
+        """The states of partitions `numbers` as of their last complete step. Blocking.
+
+        `held`: states that were ours before a rebalance. One whose last step is still the last in the log is what
+        reading would give, and is kept: nobody else has stepped since.
+        """
         self.tail.caught_up.wait(60)
         deadline = time.monotonic() + SEEDING_WAIT_S
         while self.settings.seeding.exists() and time.monotonic() < deadline:
@@ -106,10 +114,15 @@ class Worker:
         steps = [TopicPartition("processing.steps", number) for number in states]
         for record in newest(self.servers, steps, _RECENT_STEPS):
             states[record.partition].restore_step(record)
-        kept = [TopicPartition(name, number) for name in STATE_TOPICS for number in states]
-        for record in read_to_end(self.servers, only=kept):
+        kept = {n: it for n, it in (held or {}).items() if n in states and _same_step(it.record, states[n].record)}
+        bare = [state for number, state in states.items() if number not in kept]
+        topics = [TopicPartition(name, state.number) for name in STATE_TOPICS for state in bare]
+        for record in read_to_end(self.servers, only=topics) if topics else ():
             states[record.partition].restore(record)
-        self._rebuild_hazards([state for state in states.values() if state.completed and not state.stored_hazards])
+        self._rebuild_hazards([state for state in bare if state.completed and not state.stored_hazards])
+        for number, state in kept.items():
+            state.attention = Attention()  # while it was nobody's we were not watching
+            states[number] = state
         for state in states.values():
             # what another log absorbed says nothing about this one: the topic was created anew
             state.absorbed = {t: r for t, r in state.absorbed.items() if r.log_id == self.logs[t]}
@@ -197,6 +210,10 @@ class Worker:
         deadline = time.monotonic() + REGISTRY_WAIT_S
         while self.context.registry.version < needed and time.monotonic() < deadline:
             time.sleep(0.01)
+
+
+def _same_step(held: Step | None, logged: Step | None) -> bool:
+    return held is not None and logged is not None and held.encode() == logged.encode()
 
 
 def wall_us() -> int:

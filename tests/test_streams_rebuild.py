@@ -1,5 +1,7 @@
 """Hazards rebuilt from their events are those that the worker held. No word about speed."""
 
+import datetime as dt
+
 import pytest
 
 from benchmarks.rebuild_hazards import IN_FLIGHT, NOW, OPEN_SHARE, log_of
@@ -74,7 +76,15 @@ def test_a_worker_whose_states_were_lost_has_its_hazards_from_their_events(broke
         assert worker.load([number])[number].stored_hazards == {SITE.site_id: {bench.latest.hazard_id: bench.latest}}
         later = bench.latest.model_copy(update={"version": 9, "step": 3})
         send("hazard.states", later.encode())
-        assert worker.load([number])[number].stored_hazards[SITE.site_id][later.hazard_id] == later
+        fresh = worker.load([number])[number]
+        assert fresh.stored_hazards[SITE.site_id][later.hazard_id] == later
+        # after a rebalance what was ours is kept, if nobody has stepped meanwhile
+        fresh.attention.begin(5)
+        assert worker.load([number], {number: fresh}) == {number: fresh}
+        assert worker.load([number], {number: fresh})[number] is fresh
+        assert fresh.attention.since_us is None, "while it was nobody's we were not watching"
+        send("processing.steps", Step(step=3, partition=number, now=bench.now + dt.timedelta(seconds=1)).encode())
+        assert worker.load([number], {number: fresh})[number] is not fresh, "another's step of that number is another"
     finally:
         worker.tail.stop()
         sender.close(timeout=5)
