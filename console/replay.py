@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from schemas.events import Event
     from schemas.registry import Sensor
     from streams.replay import Readings
+    from streams.rule_change import Told
 
 _ROWS_FOR_PROGRESS = 200_000
 
@@ -100,8 +101,10 @@ def replay(
         "events": len(events),
     }
     change = _change(series, old_rules, events, sensors) if old_rules else None
+    laxer = _laxer(in_force, sensors) if rules and sensors else []
     if as_json:
-        talk.print(orjson.dumps(summary | ({"change": change} if change else {})).decode(), markup=False)
+        more = ({"change": change} if change else {}) | ({"laxer": laxer} if laxer else {})
+        talk.print(orjson.dumps(summary | more).decode(), markup=False)
     else:
         talk.print(
             f"读数 readings {len(series)}，迟到 late {late}，拒收 refused {left_out}，规则 rules {len(in_force)}，"
@@ -111,6 +114,8 @@ def replay(
             talk.print("迟到：不晚于该测点此前的读数 late = not newer than the sensor's readings above; --sort?")
         if change:
             _tell_change(talk, change)
+        for why in laxer:
+            talk.print(f"运行中将被拒绝 a running system would refuse it: {why}", markup=False)
     if refused:
         raise typer.Exit(5)
 
@@ -136,23 +141,38 @@ def _change(
     after = told_by(events, series)
     old, differing = compare(series, old_rules, after, sensors)
     return {
-        "before": {"alarms": old.raised.total(), "standing_s": old.standing_s.total(), "kpis": old.kpis},
-        "after": {"alarms": after.raised.total(), "standing_s": after.standing_s.total(), "kpis": after.kpis},
+        "before": _told(old),
+        "after": _told(after),
         "sensors": [asdict(each) for each in differing],
     }
+
+
+def _told(side: "Told") -> dict[str, Any]:
+    return {
+        "alarms": side.raised.total(), "p1": side.p1, "standing_s": side.standing_s.total(), "kpis": side.kpis
+    }  # fmt: skip
+
+
+def _laxer(rules: list["AlarmRule"], sensors: dict[str, "Sensor"]) -> list[str]:
+    """Which of the rules a running system would refuse: they ask less than the registry, and nobody approved that."""
+    from streams.rules import default_rules, in_force
+
+    return [refused.reason for refused in in_force(default_rules(sensors.values()), rules)[1]]
 
 
 def _tell_change(talk: Console, change: dict[str, Any]) -> None:
     before, after = change["before"], change["after"]
     table = Table("规则变更 change of rules", "之前 before", "之后 after", box=None, pad_edge=False)
     table.add_row("报警 alarms", str(before["alarms"]), str(after["alarms"]))
+    table.add_row("其中一级 of them P1", str(before["p1"]), str(after["p1"]))
     table.add_row("持续 standing, s", f"{before['standing_s']:.0f}", f"{after['standing_s']:.0f}")
     for name, words in (("largest", "10 分钟最多 most in 10 min"), ("floods", "洪泛 floods")):
         table.add_row(words, *(str(side["kpis"]["A1"]["detail"][name]) for side in (before, after)))
     for name, words in (("chattering", "抖动 chattering"), ("stale", "陈旧 stale")):
         table.add_row(words, *(str(side["kpis"]["A4"]["detail"][name]) for side in (before, after)))
     for each in change["sensors"]:
-        table.add_row(f"  {each['sensor_id']} {each['side']}", str(each["before"]), str(each["after"]))
+        sides = (f"{each[side]}  ({each[f'{side}_s']:.0f} s)" for side in ("before", "after"))
+        table.add_row(f"  {each['sensor_id']} {each['side']}", *sides)
     talk.print(table)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from schemas.alarms import AlarmRule
 from schemas.events import Event
 from schemas.registry import Sensor
+from schemas.terms import Priority
 from schemas.times import from_us
 from streams.alarm_counters import AlarmCounters
 from streams.replay import Readings, replay
@@ -18,11 +19,16 @@ Place = tuple[str, str]  # sensor, side
 
 @dataclass(frozen=True)
 class Told:
-    """Alarms of one set of rules: raises and seconds standing by sensor and side, and A1-A4 over the series' span."""
+    """Alarms of one set of rules: raises and seconds standing by sensor and side, and A1-A4 over the series' span.
+
+    `p1`: occurrences that were P1, or became it by a further limit or by standing. That nobody acknowledges in a replay
+    says nothing of the rules.
+    """
 
     raised: Counter[Place]
     standing_s: Counter[Place]
     kpis: Mapping[str, Mapping[str, Any]]
+    p1: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,15 +50,18 @@ def told_by(events: Iterable[Event], readings: Readings) -> Told:
     raised: Counter[Place] = Counter()
     standing: Counter[Place] = Counter()
     place_of: dict[str, Place] = {}
+    p1: set[str] = set()
     for event in events:
         counters.take(event)
+        if event.data.get("priority") == Priority.P1 and event.data.get("reason") != "not_acknowledged":
+            p1.add(event.data["occurrence_id"])
         if event.kind == "alarm_raised":
             side = str(event.data["rule_id"]).rpartition(".")[2]
             place_of[event.subject_id] = place = (str(event.data["sensor_id"]), side)
             raised[place] += 1
         elif event.kind == "alarm_returned" and event.subject_id in place_of:
             standing[place_of[event.subject_id]] += event.data["duration_s"]
-    return Told(raised, standing, counters.rows(end))
+    return Told(raised, standing, counters.rows(end), len(p1))
 
 
 def compare(

@@ -226,6 +226,27 @@ def test_without_rules_to_compare_with_nothing_is_compared(run):
     assert "change" not in json.loads(done.stderr.splitlines()[-1])
 
 
+def test_a_laxer_rule_is_replayed_and_said_to_be_none_that_would_be_in_force(run):
+    it = sensor(alarm_high=1.0).encode().decode()
+    lax = "sensor_id,direction,limit\nT1,high,1.4\n"
+    done, _ = run(csv(ROWS), rules=lax, registry=it)
+    assert done.exit_code == 0
+    assert "a running system would refuse it: rule ch4_pct.high of sensor T1: laxer than methane" in done.stderr
+    done, _ = run(csv(ROWS), "--json", rules=lax, registry=it)
+    assert "limit 1.4 instead of 1" in json.loads(done.stderr.splitlines()[-1])["laxer"][0]
+    done, _ = run(csv(ROWS), "--json", rules=STRICTER, registry=it)
+    assert "laxer" not in json.loads(done.stderr.splitlines()[-1])
+
+
+def test_a_change_tells_how_many_became_p1_whatever_nobody_acknowledged(run, tmp_path):
+    before = write(tmp_path / "before.csv", "sensor_id,direction,limit,ack_timeout_s,priority\nT1,high,1.0,30,P2\n")
+    rows = [(t, 1.2) for t in range(0, 150, 30)] + [(150, 0.2)]
+    after = "sensor_id,direction,limit,priority\nT1,high,1.0,P1\n"
+    done, _ = run(csv(rows), "--json", "--before", before, rules=after)
+    change = json.loads(done.stderr.splitlines()[-1])["change"]
+    assert (change["before"]["p1"], change["after"]["p1"]) == (0, 1)
+
+
 def test_rules_are_compared_with_those_of_the_registry(run):
     it = sensor(alarm_high=1.0).encode().decode()
     done, _ = run(csv([*ROWS, (300, 0.95), (330, 0.2)]), rules=STRICTER, registry=it)
