@@ -19,7 +19,7 @@ from schemas.model import Message, Refused
 from schemas.registry import Place, Sensor, Site
 from schemas.steps import Step
 from schemas.terms import ProcessState, SignalCondition
-from schemas.times import from_us
+from schemas.times import from_us, to_us
 from schemas.topics import topics
 from schemas.workers import Heartbeat
 from streams.decode import Record
@@ -241,7 +241,8 @@ class Picture:
         fresh.stepped_at = max(at, fresh.stepped_at or at)
         if fresh.data_now is None or step.now >= fresh.data_now:
             fresh.data_now, fresh.catalogue_version = step.now, step.catalogue_version or fresh.catalogue_version
-            self.load.pass_to(step.now)
+            if to_us(step.now):  # 0: a step that has read nothing with a time yet
+                self.load.pass_to(step.now)
 
     def _heard(self, at: dt.datetime) -> None:
         self.fresh.heard_at = max(at, self.fresh.heard_at or at)

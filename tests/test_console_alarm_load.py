@@ -10,6 +10,7 @@ from console.rows import Rows
 from schemas.events import EVENT_DATA, SYSTEM, Event
 from schemas.ids import occurrence_id
 from schemas.registry import Site
+from schemas.steps import Step
 from schemas.times import day_start
 from schemas.topics import partition_of
 from streams.alarm_counters import AlarmCounters
@@ -117,10 +118,12 @@ def test_the_browser_is_told_of_floods_limits_and_names() -> None:
     picture, noon = Picture(), MIDNIGHT + dt.timedelta(hours=12)
     rows = Rows(picture)
     picture.apply("registry.sites", Site(site_id=SITE, name="长平煤矿", region="140402").encode(), 0)
-    picture.load.pass_to(noon)
+    for number, now in enumerate((dt.datetime.fromtimestamp(0, dt.UTC), noon)):  # the first one knows no time yet
+        picture.apply("processing.steps", Step(step=number + 1, partition=0, now=now).encode(), 0)
     assert (load_row(picture.load, rows)["ready"], load_row(picture.load, rows)["day"]) == (False, None)
     picture.load.begin(whole=True)
-    assert load_row(picture.load, rows)["day"]["mean"] == 0
+    day = load_row(picture.load, rows)["day"]
+    assert (day["mean"], day["from"]) == (0, noon.isoformat())
     for n in range(12):
         picture.load.take(raised(f"a{n}", noon + dt.timedelta(seconds=n), "P1" if n == 0 else "P3"))
     said = load_row(picture.load, rows)
