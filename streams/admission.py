@@ -79,8 +79,9 @@ class Gate:
         if units is None or not frame.batch.num_rows:
             return frame, []
         written = units if pa.types.is_dictionary(units.type) else units.dictionary_encode()
-        if not written.dictionary.type.equals(pa.string()):
-            return frame, []
+        kind = written.dictionary.type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            return frame, []  # a column of that name that is no text says nothing of units
         said, names = written.dictionary.to_pylist(), frame.batch.column(0).dictionary.to_pylist()
         told = [unit_of(unit or "") for unit in said]
         held = [unit_of(self._known[name].unit) if name in self._known else "" for name in names]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from schemas.frames import FrameHeader, decode_frame, encode_frame, make_batch
+from schemas.frames import UNIT, FrameHeader, decode_frame, encode_frame, make_batch
 from schemas.registry import Site
 from schemas.terms import UNUSABLE, Quality
 from schemas.units import FILE, unit_of
@@ -106,7 +106,13 @@ def broken(draw: random.Random) -> bytes:
     ]
     values = [draw.choice([float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 0.0, 1.2, 5e-324]) for _ in times]
     ids = [draw.choice(["T1", "T2"] if draw.random() < 0.9 else ["", "T9", "测点", "x" * 300]) for _ in times]
-    raw = bytearray(encode_frame(make_batch(ids, times, values, [draw.randrange(256) for _ in times])))
+    batch = make_batch(ids, times, values, [draw.randrange(256) for _ in times])
+    if draw.random() < 0.1:
+        said = [draw.choice([None, "", "%CH4", "ppm", "x" * 300, "％"]) for _ in times]
+        units = pa.array(said, draw.choice([pa.string(), pa.dictionary(pa.int32(), pa.string()), pa.large_string()]))
+        units = units if draw.random() < 0.9 else pa.array(range(n), pa.int64())
+        batch = pa.record_batch([*batch.columns, units], schema=batch.schema.append(pa.field(UNIT, units.type)))
+    raw = bytearray(encode_frame(batch))
     match draw.randrange(4):
         case 0:
             return bytes(raw[: draw.randrange(len(raw))])
@@ -146,6 +152,16 @@ def test_a_reading_in_another_unit_than_the_registry_s_is_a_letter_and_says_noth
         assert f"3 readings in another unit than the registry's: T1 in {unit}, not %CH4" in letter.reason
         again = decode_frame(record.value, later_columns=True)
         assert again.column("reported_unit").to_pylist() == [unit] * 3, "sent again it is refused again"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.int64()])
+def test_the_unit_may_come_as_any_column_of_text(kind):
+    mine, numbers = Mine(), kind == pa.int64()
+    batch = make_batch(["T1"] * 2, [us(0), us(60)], [1.2, 1.2], [0, 0])
+    units = pa.array([1, 2] if numbers else ["ppm", "ppm"], kind)
+    batch = pa.record_batch([*batch.columns, units], schema=batch.schema.append(pa.field(UNIT, kind)))
+    out = mine.step(encode_frame(batch), FrameHeader(SITE, "f", "test", us(61)).encode(), 61)
+    assert (len(out.refused), kinds(out)) == ((0, ["alarm_raised"]) if numbers else (1, []))
 
 
 def test_units_are_told_apart_reading_by_reading():

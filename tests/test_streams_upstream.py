@@ -79,6 +79,12 @@ def test_a_laxer_limit_of_the_sites_system_is_suspect_until_it_is_mended():
     assert reasons(alarms.on_upstream(upstream(500, 510, limit=2.5))) == [(THEIRS, "limit_differs")]
 
 
+def test_a_limit_in_another_unit_is_no_other_limit():
+    alarms = engine([rule()])
+    assert reasons(alarms.on_upstream(upstream(0, 10, limit=10_000, unit="ppm"))) == []
+    assert reasons(alarms.on_upstream(upstream(100, 110, limit=2.5, unit="％"))) == [(THEIRS, "limit_differs")]
+
+
 def test_other_kinds_of_alarm_are_compared_with_nothing():
     alarms = engine([rule()], sensor())
     alarms.on_upstream(upstream(0, alarm_kind="fault"))
