@@ -10,7 +10,7 @@ from typing import Any
 
 from console.forms import Field
 from schemas.alarm_classes import alarm_classes
-from schemas.alarms import AlarmState
+from schemas.alarms import AlarmRule, AlarmState
 from schemas.commands import COMMANDS, Command
 from schemas.events import Actor
 from streams.alarm_commands import carry_out
@@ -67,27 +67,55 @@ class AlarmOffer:
         }  # fmt: skip
 
 
-def alarm_offers(state: AlarmState, actor: Actor | None, at: dt.datetime) -> list[AlarmOffer]:
-    """The commands on the alarm as it stands at `at`, in the table's order; none without an actor."""
+def alarm_offers(
+    state: AlarmState, actor: Actor | None, at: dt.datetime, rule: AlarmRule | None = None
+) -> list[AlarmOffer]:
+    """The commands on the alarm as it stands at `at`, in the table's order; none without an actor.
+
+    `rule`: its definition, where there is one; what may become P1 is not taken from the operator as easily.
+    """
     if actor is None:
         return []
     kinds = [kind for kind, row in COMMANDS.items() if row.target == "alarm" and actor.role in row.roles]
-    return [_offer(kind, state, actor, at) for kind in kinds]
+    return [_offer(kind, _Ask(state, actor, at, rule)) for kind in kinds]
 
 
-def _offer(kind: str, state: AlarmState, actor: Actor, at: dt.datetime) -> AlarmOffer:
-    given = _plausible(kind, at)
-    fields, guard = list(FORMS[kind]), _tried(kind, state, actor, at, given)
-    if not guard and kind == "shelve" and _tried(kind, state, actor, at, given | {"one_shot": True}):
+@dataclass(frozen=True)
+class _Ask:
+    state: AlarmState
+    actor: Actor
+    at: dt.datetime
+    rule: AlarmRule | None
+
+    def tried(self, kind: str, data: dict[str, Any]) -> str:
+        """The guard that refuses the command on a copy of the alarm; empty if it would be carried out."""
+        state = self.state
+        began = {"occurrence_id": state.occurrence_id or "-", "began_at": state.began_at or state.changed_at}
+        copy = Alarm(
+            state.alarm_id, state.site_id, state.rule_id, state.sensor_id, state.area_code, state.unit, self.rule,
+            state=state.model_copy(update=began),
+        )  # fmt: skip
+        command = Command(
+            command_id="-", kind=kind, site_id=state.site_id, target_id=state.alarm_id, seen_version=state.version,
+            actor=self.actor, issued_at=self.at, data=data,
+        )  # fmt: skip
+        outcome = carry_out(copy, command, Origin("-", (), self.at, self.actor))
+        return outcome.guard if isinstance(outcome, Refusal) else ""
+
+
+def _offer(kind: str, ask: _Ask) -> AlarmOffer:
+    given = _plausible(kind, ask.at)
+    fields, guard = list(FORMS[kind]), ask.tried(kind, given)
+    if not guard and kind == "shelve" and ask.tried(kind, given | {"one_shot": True}):
         fields = [field for field in fields if field.name != "one_shot"]
     if "approval" in given:  # asked for only where the engine would refuse without
-        needed = _tried(kind, state, actor, at, given | {"approval": ""}) == "p1_approval"
+        needed = ask.tried(kind, given | {"approval": ""}) == "p1_approval"
         fields = [f for f in fields if f.name != "approval"] + ([Field("approval", "text", True)] if needed else [])
     latest: dt.datetime | None = None
     choices: tuple[int, ...] = SERVICE_CHOICES_S if kind == "out_of_service" else ()
     if kind == "shelve":
-        longest = alarm_classes().longest_shelf(state.priority)
-        latest, choices = at + longest, tuple(s for s in SHELF_CHOICES_S if s <= longest.total_seconds())
+        longest = alarm_classes().longest_shelf(ask.state.priority)
+        latest, choices = ask.at + longest, tuple(s for s in SHELF_CHOICES_S if s <= longest.total_seconds())
     return AlarmOffer(kind, tuple(fields), guard, latest, choices)
 
 
@@ -102,18 +130,3 @@ def _plausible(kind: str, at: dt.datetime) -> dict[str, Any]:
         "assign_alarm": {"assignee": "-"},
     }
     return stated.get(kind, {})
-
-
-def _tried(kind: str, state: AlarmState, actor: Actor, at: dt.datetime, data: dict[str, Any]) -> str:
-    """The guard that refuses the command on a copy of the alarm; empty if it would be carried out."""
-    began = {"occurrence_id": state.occurrence_id or "-", "began_at": state.began_at or state.changed_at}
-    copy = Alarm(
-        state.alarm_id, state.site_id, state.rule_id, state.sensor_id, state.area_code, state.unit,
-        state=state.model_copy(update=began),
-    )  # fmt: skip
-    command = Command(
-        command_id="-", kind=kind, site_id=state.site_id, target_id=state.alarm_id, seen_version=state.version,
-        actor=actor, issued_at=at, data=data,
-    )  # fmt: skip
-    outcome = carry_out(copy, command, Origin("-", (), at, actor))
-    return outcome.guard if isinstance(outcome, Refusal) else ""

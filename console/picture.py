@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from console.alarm_load import AlarmLoad
-from schemas.alarms import AlarmState
+from schemas.alarms import AlarmRule, AlarmState
 from schemas.criteria import Catalogue, CatalogueError, load_catalogue
 from schemas.events import Event
 from schemas.hazards import HazardStateRecord
@@ -25,9 +25,10 @@ from schemas.workers import Heartbeat
 from streams.decode import Record
 from streams.lifecycle import is_open
 from streams.published import PublishedCatalogues
+from streams.rules import default_rules, in_force
 
 STATES = ("alarm.states", "hazard.states")
-REGISTRY = ("registry.sites", "registry.places", "registry.sensors")
+REGISTRY = ("registry.sites", "registry.places", "registry.sensors", "registry.rules")
 EVENTS = ("alarm.events", "hazard.events", "criterion.verdicts")
 WHOLE = (*STATES, *REGISTRY, "kpi.values")
 
@@ -103,6 +104,7 @@ class Picture:
     sites: dict[str, Site] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     sensors: dict[str, Sensor] = field(default_factory=dict)
+    rules: dict[str, dict[str, AlarmRule]] = field(default_factory=dict)  # the sites' own, by sensor and rule id
     kpis: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], KpiRow] = field(default_factory=OrderedDict)
     events: OrderedDict[str, Recent] = field(default_factory=OrderedDict)
     verdicts: OrderedDict[str, Event] = field(default_factory=OrderedDict)  # by the evidence they judge
@@ -185,6 +187,14 @@ class Picture:
         own = self.signals.get(alarm_id(site_id, sensor_id or "", "signal"))
         return own or self.signals.get(alarm_id(site_id, "", "signal"))
 
+    def rule_of(self, state: AlarmState) -> AlarmRule | None:
+        """The alarm's definition in force, as the stream makes it of class and registry; None: it has none."""
+        sensor = self.sensors.get(state.sensor_id or "")
+        if sensor is None:
+            return None
+        known, _ = in_force(default_rules([sensor], self.places), self.rules.get(sensor.sensor_id, {}).values())
+        return next((rule for rule in known if rule.rule_id == state.rule_id), None)
+
     def _take_hazard(self, state: HazardStateRecord) -> bool:
         if not self._newer(state.hazard_id, state.step, state.version):
             return False
@@ -233,6 +243,8 @@ class Picture:
                 self.places[message.place_id] = message
             case Sensor():
                 self.sensors[message.sensor_id] = message
+            case AlarmRule():
+                self.rules.setdefault(message.sensor_id, {})[message.rule_id] = message
         return ("registry", "")
 
     def _stepped(self, step: Step, at: dt.datetime) -> None:

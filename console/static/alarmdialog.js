@@ -68,7 +68,7 @@ export class AlarmDialog {
     return el("header", {}, row ? symbol(row.priority) : null, el("h2", { id: "alarm-dialog-title" }, title), close);
   }
 
-  show({ alarm, on_board, actor, commands, events, at }, keep) {
+  show({ alarm, on_board, actor, rule, commands, events, at }, keep) {
     this.seen = alarm;
     this.now = null;
     this.skew = Date.parse(at) - Date.now(); // the server's clock is the one that an end is held against
@@ -84,7 +84,7 @@ export class AlarmDialog {
     const parts = [
       this.head(`${alarm.priority} · ${alarmText(alarm)}`, alarm),
       el("p", { class: "where" }, [named(alarm.site, alarm.site_en), alarm.place, alarm.sensor || alarm.sensor_id, alarm.simulated ? t("sim.mark") : ""].filter(Boolean).join(" · ")),
-      facts(alarm, this.live.now(), on_board),
+      facts(alarm, this.live.now(), on_board, rule),
       el("p", { class: "changed", role: "status", hidden: true }, t("dialog.changed"), " ", reload),
       actor ? el("div", { class: "kinds", role: "group", "aria-label": t("dialog.do") }, ...buttons) : el("p", { class: "soft" }, t(on_board ? "demo.choose" : "dialog.over")),
       el("div", { class: "slot" }),
@@ -164,7 +164,7 @@ function written(name, row) {
   return String(value ?? "") || "–";
 }
 
-function facts(row, now, onBoard) {
+function facts(row, now, onBoard, rule) {
   const sign = row.side === "low" ? "≤" : "≥";
   const rows = [
     [t("alarms.col.state"), [t(`state.${row.state}`), row.overdue ? t("alarm.overdue") : "", row.chattering ? t("alarm.chattering") : "", row.stale ? t("alarm.stale") : "", onBoard ? "" : t("dialog.over")].filter(Boolean).join(" · ")],
@@ -172,6 +172,9 @@ function facts(row, now, onBoard) {
     [t("alarms.col.time"), row.raised_at ? `${time(row.raised_at, now)} · ${t("dialog.ago", { s: age(Math.max(0, Date.parse(now) - Date.parse(row.raised_at)) / 1000) })}` : ""],
     [t("state.acknowledged"), row.acknowledged_by ? `${row.acknowledged_by} ${time(row.acknowledged_at, now)}` : ""],
     [t("f.assignee"), row.assignee ?? ""],
+    [t("dialog.consequence"), rule?.[`consequence_${lang}`] ?? ""],
+    [t("dialog.action"), [rule?.[`action_${lang}`], rule?.time_to_respond_s ? t("dialog.within", { s: age(rule.time_to_respond_s) }) : ""].filter(Boolean).join(" · ")],
+    [t("dialog.basis"), rule?.basis ?? ""],
     ...row.overrides.map((name) => [t(`override.${name}`), overrideText(row, name, now).filter(Boolean).join(" · ")]),
   ];
   return el("dl", { class: "facts" }, ...rows.filter(([, text]) => text).flatMap(([label, text]) => [el("dt", {}, label), el("dd", {}, text)]));
