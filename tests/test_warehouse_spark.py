@@ -179,12 +179,12 @@ def test_the_lake_opened_by_duckdb_polars_and_spark_gives_equal_counts(spark, tm
 
 
 def everything_landed(data: Path) -> None:
-    """The inputs of all cases of hazards, alarms and quality in one lake; of a site or sensor the first record."""
+    """The inputs of the cases of every kind in ON_SPARK, in one lake; of a site or sensor the first record."""
     lake, files = data / "lake", sorted((HERE / "kpis").glob("*/*.yaml"))
     of = {kind: [(p, yaml.safe_load(p.read_text("utf-8"))) for p in files if p.parent.name in kpi_ids(kind)]
           for kind in ON_SPARK}  # fmt: skip
     events = read_events(hazard_cases.VECTORS)[0]
-    for path, case in of["hazards"]:
+    for path, case in (*of["hazards"], *of["clearance"]):
         events += hazard_cases.events_of({f"{path.stem}/{name}": steps for name, steps in case["hazards"].items()})
     alarms = [event for _, case in of["alarms"] for event in alarm_cases.events_of(case)]
     events += [event for event in alarms if event.kind.startswith("hazard")]

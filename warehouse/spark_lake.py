@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from schemas.kpis import parameters_of
 from schemas.tables import TABLES
 from schemas.terms import SHANGHAI
 from schemas.workdays import load_holidays
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
 # What the facts of a kind read. `sites` has the groups of a site.
 ON_SPARK = {
     "hazards": ("hazard_events",),
+    "clearance": ("hazard_events", "sites"),
     "alarms": ("alarm_events", "hazard_events", "sites"),
     "quality": ("quality_daily", "device_alarms", "inspection_findings", "commands", "dead_letters", "sites"),
 }
 _SITE_GROUPS = ("region", "city", "province", "industry", "enterprise_id")
+_ROLL_UPS = (
+    "CASE WHEN length(region) = 6 THEN left(region, 4) || '00' END AS city",
+    "CASE WHEN length(region) = 6 THEN left(region, 2) || '0000' END AS province",
+)
 _TYPES: dict[pa.DataType, str] = {
     pa.string(): "STRING", pa.int64(): "BIGINT", pa.int32(): "INT", pa.int16(): "SMALLINT", pa.uint8(): "SMALLINT",
     pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE", pa.date32(): "DATE", pa.binary(): "BINARY",
@@ -63,9 +69,14 @@ class SparkLake(SparkKpis):
             self.hazards(as_of, known_as_of, groupings)
             return
         text = (KINDS[kind] / "_facts.sql").read_text("utf-8")
-        parts = [self._spark.sql(part) for part in translated_parts(text, {"as_of": as_of, "known_as_of": known_as_of})]
-        sites = self._spark.table("sites").select("site_id", *_SITE_GROUPS)
-        facts = _together(parts).join(sites, "site_id", "left").cache()
+        values = {"as_of": as_of, "known_as_of": known_as_of, "grace_days": parameters_of("K04b")["grace_days"]}
+        facts = _together([self._spark.sql(part) for part in translated_parts(text, values)])
+        if "region" in facts.columns:
+            facts = facts.selectExpr("*", *_ROLL_UPS)
+        else:
+            sites = self._spark.table("sites").select("site_id", *_SITE_GROUPS)
+            facts = facts.join(sites, "site_id", "left")
+        facts = facts.cache()
         grouped = _together([self._grouped(facts, by) for by in groupings])
         grouped.createOrReplaceTempView(facts_view(kind))
 

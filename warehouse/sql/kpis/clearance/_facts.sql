@@ -38,8 +38,9 @@ changes AS (
         last(kind ORDER BY nth) FILTER (kind IN ('production_stopped', 'production_resumed')) AS production
     FROM past LEFT JOIN turns USING (hazard_id, nth)
     GROUP BY ALL
-    UNION ALL BY NAME
-    SELECT hazard_id, found_on AS day, false AS left_m, false AS begins, false AS controlled
+    UNION ALL
+    SELECT hazard_id, found_on AS day, NULL AS verdict, false AS left_m, NULL AS turn, false AS begins,
+        NULL AS reopened_on, NULL AS due, NULL AS plan, false AS controlled, NULL AS production
     FROM (SELECT hazard_id, shanghai_day(instant(r->>'$.found_at')) AS found_on FROM registered)
     JOIN (SELECT hazard_id, min(day) AS first_on, max(day) AS last_on FROM past GROUP BY ALL) USING (hazard_id)
     WHERE found_on > first_on AND found_on <= shanghai_day($as_of)
