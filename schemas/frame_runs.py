@@ -10,7 +10,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from schemas.frames import FRAME_SCHEMA, READ_OPTIONS, decode_frame, readable
+from schemas.frames import FRAME_SCHEMA, READ_OPTIONS, decode_frame, named, readable
 from schemas.model import Refused
 
 _CONTINUED = b"\xff\xff\xff\xff"
@@ -42,6 +42,8 @@ def _single(raw: bytes) -> pa.RecordBatch | Refused:
                 raise Refused(name, f"{column.null_count} readings have none")
     except Refused as refused:
         return refused
+    except (pa.ArrowException, OSError, ValueError) as error:  # whatever else Arrow stumbles over
+        return Refused("", f"not an Arrow IPC stream: {error}")
     return batch
 
 
@@ -61,6 +63,7 @@ def _run(schema: bytes, raws: list[bytes]) -> list[pa.RecordBatch] | None:
 
 def _walk(source: pa.BufferReader, end: int, bodies: list[bytes]) -> list[pa.RecordBatch]:
     reader = pa.ipc.open_stream(source, options=READ_OPTIONS)
+    named(reader.schema)
     later = [reader.schema.field(i).type for i in range(_OWN, len(reader.schema))]
     if not readable(reader.schema) or any(pa.types.is_dictionary(kind) for kind in later):
         return []

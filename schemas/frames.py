@@ -108,6 +108,12 @@ def readable(schema: pa.Schema) -> bool:
     return bool(own.equals(FRAME_SCHEMA)) and all(schema.field(i).nullable for i in range(count, len(schema)))
 
 
+def named(schema: pa.Schema) -> None:
+    """Raises UnicodeDecodeError if a later column's name is no text: Arrow does not look, whoever asks for it dies."""
+    if len(schema) > len(FRAME_SCHEMA):
+        _ = schema.names
+
+
 def decode_frame(raw: bytes, *, later_columns: bool = False) -> pa.RecordBatch:
     """The one record batch of a frame's bytes; columns after those of FRAME_SCHEMA only if `later_columns`.
 
@@ -117,6 +123,7 @@ def decode_frame(raw: bytes, *, later_columns: bool = False) -> pa.RecordBatch:
         reader = pa.ipc.open_stream(raw, options=READ_OPTIONS)
         if not readable(reader.schema):
             raise Refused("schema", f"columns are {_named(reader.schema)}, not those of a frame")
+        named(reader.schema)
         batch = reader.read_next_batch()
         batch.validate(full=True)
         if next(iter(reader), None) is not None:

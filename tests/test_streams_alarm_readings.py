@@ -21,6 +21,7 @@ from streams.decode import Record
 from streams.gateways.bridge_dialects import dialects
 from streams.gateways.bridge_frames import Range, frames
 from streams.gateways.bridge_readings import read
+from streams.landing_frames import sort_frames
 from streams.registry import Registry
 from streams.step import Context, Emitted, PartitionState, run_step
 from tests.alarm_bench import SITE, sensor, shanghai, us
@@ -216,3 +217,16 @@ def test_a_frame_of_ten_thousand_odd_readings_is_that_of_its_parts():
         found += parts.step(encode_frame(part), header.encode(), n).events
     told = [(event.kind, event.occurred_at, event.data) for event in expected]
     assert told == [(event.kind, event.occurred_at, event.data) for event in found]
+
+
+@pytest.mark.parametrize("many", [1, 3])
+def test_a_later_column_whose_name_is_no_text_is_a_letter_however_many_come_at_once(many):
+    mine = Mine()
+    batch = make_batch(["T1"], [us(0)], [1.2], [0])
+    batch = pa.record_batch([*batch.columns, pa.array([1])], schema=batch.schema.append(pa.field("uvwxyz", pa.int64())))
+    raw = encode_frame(batch).replace(b"uvwxyz", b"uv\xbcxyz")
+    headers = FrameHeader(SITE, "f", "test", us(1)).encode()
+    records = [Record("log", "telemetry.frames", 0, n, SITE.encode(), raw, headers, us(1)) for n in range(many)]
+    out = run_step(mine.state, records, us(1), mine.context)
+    assert [letter.reason[:26] for letter, _ in out.refused] == ["not an Arrow IPC stream: '"] * many
+    assert [letter.reason for letter, _ in sort_frames(records).refusals] == [it.reason for it, _ in out.refused]
