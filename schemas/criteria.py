@@ -71,6 +71,7 @@ class Catalogue:
             self._by_locator.setdefault((clause.document_id, locator(clause.article)), []).append(clause)
             for old in clause.supersedes:
                 self._successors.setdefault(old, []).append(clause)
+        self._handed_on = {self.clauses[old].document_id for old in self._successors if old in self.clauses}
         self._reader = ReferenceReader(tuple(self.documents.values()))
         self._ids = {plain(clause_id): clause_id for clause_id in self.clauses}
         self._turns = sorted({day for clause in self.clauses.values() for day in self._turning_days(clause)})
@@ -136,11 +137,23 @@ class Catalogue:
         A list that names no heirs at all (AQ 3067, whose text nobody here has read) says nothing of what lapsed.
         """
         replaced = {self.documents[name].replaces for name in {clause.document_id for clause in clauses}}
-        handed_on = {self.clauses[old].document_id for old in self._successors if old in self.clauses}
         return tuple(
             clause for clause in self.clauses.values()
-            if clause.document_id in replaced & handed_on and not self.successors(clause.id)
+            if clause.document_id in replaced & self._handed_on and not self.successors(clause.id)
         )  # fmt: skip
+
+    def to_come(self, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+        """Clauses of the editions that will replace these clauses' lists, of which these lists name nothing."""
+        replaced = {clause.document_id for clause in clauses} & self._handed_on
+        return tuple(
+            clause for clause in self.clauses.values()
+            if self.documents[clause.document_id].replaces in replaced and not clause.supersedes
+        )  # fmt: skip
+
+    def foreign(self, clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+        """Clauses that only another edition of these clauses' lists has."""
+        held = tuple(clauses)
+        return (*self.lapsed(held), *self.to_come(held))
 
     def root_of(self, clause_id: str) -> str:
         """The earliest clause that this one carries on, through every edition: one hazard, whatever the list is called.

@@ -20,10 +20,10 @@ ORDER = (
 )  # fmt: skip
 # What tells whether the first candidate is right and the hazard there.
 SURE = (
-    "bias", "order", "margin", "bag", "near", "cover", "alike", "known", "ordinary", "ordinary_gap", "keys",
+    "bias", "order", "margin", "agreed", "bag", "near", "cover", "alike", "known", "ordinary", "ordinary_gap", "keys",
     "number_met", "number_missing", "number_broken", "exempt", "passed_over", "within", "beyond", "other_list",
     "told", "state", "meant", "contrast", "against", "defect",
-    "working", "cured", "calm", "doubt", "general", "short",
+    "working", "cured", "fine", "calm", "doubt", "general", "short",
 )  # fmt: skip
 
 

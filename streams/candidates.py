@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,106 +10,24 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from schemas.clauses import Case, Clause
-from schemas.criteria import Catalogue
 from schemas.vocabulary import vocabulary
 from streams.calibration import SURE, Calibration
+from streams.issues import Candidate, Issue, Prepared
 from streams.lexicon import CUES, Folded, lexicon, terms
-from streams.measured import Bound, Reading, Side, bound_of, excludes, held_against, stated
+from streams.measured import Side, excludes, held_against, stated
 from streams.numbers import Number, numbers
 from streams.polarity import Polarity, polarity
-from streams.ranking import LIKE, Entry, Index, Likeness, Terms, entry_of
+from streams.ranking import LIKE, Index, Likeness, Terms
+from streams.splitting import pieces
 
 ORDINARY = Path(__file__).with_name("ordinary.yaml")
 LOOKED_AT = 5  # candidates whose numbers and exemptions are read
 FARTHEST_BEHIND = 6.0  # in log odds of the order; one that is farther behind the first could not be named anyway
 _NEGATIONS = "未不非"
 _NEAR = LIKE.index("near")
+_AGREE = 2  # likenesses, of the bag and of the nearest sentence, that may each put the same clause first
 _READ = ("number_met", "number_missing", "number_broken", "exempt")  # of a candidate, by reading on
 _OF_FIRST = ("bag", "near", "keys", "told", "number_met", "number_missing", "number_broken", "exempt", "other_list")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A clause with everything folded that a sentence is held against; `unread`: its limits without a number."""
-
-    clause: Clause
-    entry: Entry
-    bounds: tuple[Bound, ...]
-    unread: tuple[Reading, ...]
-    exemptions: tuple[str, ...]
-    mentions: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A clause that an issue may mean. `broken`: the number, `exemption`: the word that says it does not hold.
-
-    `unsaid`: words of which the clause's matter has one, and the issue none.
-    """
-
-    prepared: Prepared
-    features: dict[str, float]
-    order: float
-    readings: tuple[Reading, ...]
-    broken: Reading | None
-    exemption: str
-    unsaid: tuple[str, ...] = ()
-
-    @property
-    def clause(self) -> Clause:
-        return self.prepared.clause
-
-    @property
-    def excluded(self) -> bool:
-        return self.broken is not None or bool(self.exemption) or bool(self.unsaid)
-
-    @property
-    def lacking(self) -> tuple[Bound, ...]:
-        """Needed numbers that the issue does not give."""
-        return tuple(r.bound for r in self.readings if r.bound.needed and r.side is Side.OPEN)
-
-
-@dataclass(frozen=True)
-class Issue:
-    """One issue as it was read: candidates in order, and the features that tell how sure the first of them is."""
-
-    text: str
-    folded: Folded
-    candidates: tuple[Candidate, ...]
-    features: dict[str, float]
-    cues: dict[str, int]
-    ordinary: float
-
-    @property
-    def in_order(self) -> bool:
-        """Whether the words say that the thing was put right or keeps its own norm, and nothing to the contrary."""
-        within = self.features["within"] and not self.features["beyond"] and not self.features["number_met"]
-        return bool(within or self.features["calm"])
-
-    @property
-    def may_be_major(self) -> bool:
-        """Whether nothing but likeness stands between the first candidate and the verdict."""
-        first = self.candidates[0]
-        return not (first.excluded or first.lacking or self.doubtful or self.in_order)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the words are in doubt, other than in the doubt that is the first candidate's own matter."""
-        if not self.cues["doubt"] or not self.candidates:
-            return bool(self.cues["doubt"])
-        own = self.candidates[0].prepared.entry.text
-        return any(match.group() not in own for match in lexicon().cues["doubt"].finditer(self.folded.text))
-
-
-def prepare(clause: Clause, kin: Sequence[Clause] = (), cases: Sequence[Case] | None = None) -> Prepared:
-    """`clause` made ready, with what is said of its `kin`; with some of its `cases` only, it can be asked the rest."""
-    fold = lexicon().fold
-    bounds = tuple(bound_of(limit) for limit in clause.limits)
-    words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
-    unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
-    mentions = tuple(dict.fromkeys(fold(word).text for word in clause.mentions))
-    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(words), mentions)
 
 
 @cache
@@ -119,28 +37,24 @@ def ordinary_sentences() -> tuple[str, ...]:
     return tuple(each for group in raw.values() for each in group)
 
 
-def lapsed_sentences(catalogue: Catalogue, clauses: Sequence[Clause]) -> tuple[str, ...]:
-    """What met clauses that lapsed when the lists of `clauses` came: no list in force names it."""
-    return tuple(
-        text
-        for clause in catalogue.lapsed(clauses)
-        for text in (*clause.phrasings, *(case.text for case in clause.cases if case.text and case.expect is True))
-    )
-
-
 @cache
 def _ordinary_terms(sentences: tuple[str, ...]) -> tuple[Terms, ...]:
     return tuple(terms(lexicon().fold(each)) for each in sentences)
 
 
 class Field:
-    """The clauses that a sentence is judged by: one industry on one day. `industry`: whose own list goes first."""
+    """The clauses that a sentence is judged by: one industry on one day. `industry`: whose own list goes first.
+
+    `foreign`: clauses that only another edition of the lists has. They are no candidates, but the words may mean them.
+    """
 
     def __init__(
         self, clauses: Iterable[Prepared], industry: str, calibration: Calibration,
-        ordinary: Sequence[str] | None = None, words: Polarity | None = None,
+        ordinary: Sequence[str] | None = None, words: Polarity | None = None, foreign: Iterable[Prepared] = (),
     ) -> None:  # fmt: skip
-        self._clauses = tuple(clauses)
+        listed = tuple(clauses)
+        self._own = len(listed)
+        self._clauses = (*listed, *foreign)
         self._polarity = words or polarity()
         self._calibration = calibration
         known = _ordinary_terms(ordinary_sentences() if ordinary is None else tuple(ordinary))
@@ -186,10 +100,10 @@ class Field:
         tells, fixed = self._tells(told)
         raw = self._weights @ like.rows
         raw += fixed
-        count = min(LOOKED_AT, len(raw))
-        first = np.argpartition(raw, len(raw) - count)[-count:] if count < len(raw) else np.arange(len(raw))
-        first = first[raw[first] >= raw[first].max() - FARTHEST_BEHIND] if count else first
-        candidates = []
+        first = _first_of(raw[: self._own])
+        if self._own < len(raw):
+            first = np.append(first, self._own + int(raw[self._own :].argmax()))
+        candidates, rival = [], None
         columns = zip(first.tolist(), like.rows[:, first].T.tolist(), raw[first].tolist(), strict=True)
         for number, likes, sum_ in columns:
             prepared = self._clauses[number]
@@ -197,10 +111,18 @@ class Field:
                 continue
             features = dict(zip(LIKE, likes, strict=True))
             features["other_list"], features["told"] = float(self._other[number]), float(tells[number])
-            candidates.append(self._candidate(prepared, features, sum_, folded.text, found))
+            candidate = self._candidate(prepared, features, sum_, folded.text, found)
+            if number < self._own:
+                candidates.append(candidate)
+            elif not candidate.excluded:
+                rival = candidate
+                like = replace(like, general=max(like.general, features["near"]))
         candidates.sort(key=lambda each: (-each.order, each.clause.id))
-        features = self._sure(candidates, folded.text, found, cues, like)
-        return Issue(text, folded, tuple(candidates), features, cues, like.general)
+        features = self._sure(candidates, folded.text, found, cues, like, rival)
+        if candidates:
+            nearest = [self._clauses[int(row[: self._own].argmax())] for row in like.rows[:_AGREE]]
+            features["agreed"] = sum(each is candidates[0].prepared for each in nearest) / _AGREE
+        return Issue(text, folded, tuple(candidates), features, cues, like.general, rival)
 
     def _candidate(
         self, prepared: Prepared, features: dict[str, float], likeness: float, text: str, found: Sequence[Number]
@@ -227,14 +149,15 @@ class Field:
         return Candidate(prepared, features, place, readings, broken, exemption, unsaid)
 
     def _sure(
-        self, candidates: Sequence[Candidate], text: str, found: Sequence[Number], cues: dict[str, int], like: Likeness
+        self, candidates: Sequence[Candidate], text: str, found: Sequence[Number], cues: dict[str, int],
+        like: Likeness, rival: Candidate | None,
     ) -> dict[str, float]:  # fmt: skip
         pairs = stated(text, found) if len(found) > 1 else ()
         features = dict.fromkeys(SURE, 0.0) | {
             "bias": 1.0, "known": like.known, "ordinary": like.general, "short": 1.0 / (1.0 + like.size / 40.0),
             "within": float(bool(pairs) and all(pair.within for pair in pairs)),
             "beyond": float(any(not pair.within for pair in pairs)),
-            "calm": float(bool(cues["cured"]) and not cues["working"]),
+            "calm": float(_calm(text, cues)),
         }  # fmt: skip
         features |= {name: min(cues[name], 2) / 2 for name in CUES}
         features["state"] = self._polarity.state(like.weights)
@@ -242,6 +165,7 @@ class Field:
             return features
         first = candidates[0]
         rest = candidates[1].order if len(candidates) > 1 else 0.0
+        rest = max(rest, rival.order) if rival else rest
         over = max((c.features["near"] for c in candidates if c.excluded), default=0.0)
         features |= {name: first.features[name] for name in _OF_FIRST}
         features["order"], features["margin"] = first.order, min(first.order - rest, 4.0)
@@ -253,6 +177,29 @@ class Field:
         features["meant"] = self._polarity.meant(like.weights, bag)
         features["contrast"] = first.features["against"] - first.features["near"]
         return features
+
+
+def _calm(text: str, cues: dict[str, int]) -> bool:
+    """Whether something was done about it, or all is said to be as it should, and no work goes on.
+
+    That one thing is in order says nothing of another one between other commas that has a defect.
+    """
+    if cues["working"] or not (cues["cured"] or cues["fine"]):
+        return False
+    if cues["cured"]:
+        return True
+    held = lexicon().cues
+    return not any(
+        held["defect"].search(piece) and not held["fine"].search(piece) and not held["general"].search(piece)
+        for piece in pieces(text)
+    )
+
+
+def _first_of(raw: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Where the highest LOOKED_AT of `raw` are, without those too far behind."""
+    count = min(LOOKED_AT, len(raw))
+    first = np.argpartition(raw, len(raw) - count)[-count:] if count < len(raw) else np.arange(len(raw))
+    return first[raw[first] >= raw[first].max() - FARTHEST_BEHIND] if count else first
 
 
 def _alike(text: str, bag: Terms) -> float:

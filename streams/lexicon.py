@@ -16,7 +16,7 @@ import rjieba
 import yaml
 
 FILE = Path(__file__).with_name("lexicon.yaml")
-CUES = ("defect", "working", "cured", "doubt", "general")
+CUES = ("defect", "working", "cured", "fine", "doubt", "general")
 _RUN = re.compile(r"[a-z]{2,}|[\u4e00-\u9fff]+")
 
 

@@ -12,7 +12,8 @@ from schemas.criteria import Catalogue
 from schemas.terms import Verdict
 from schemas.vocabulary import vocabulary
 from streams.calibration import calibration
-from streams.candidates import Candidate, Field, Issue, Prepared, lapsed_sentences, likely, ordinary_sentences, prepare
+from streams.candidates import Field, likely
+from streams.issues import Candidate, Issue, Prepared, prepare
 from streams.judgement import verdict_of
 from streams.lexicon import Folded, lexicon
 from streams.splitting import parts, pieces
@@ -21,6 +22,7 @@ MOST = 5  # candidates named
 MOST_FIELDS = 256
 LEAST_SCORE = 0.01
 CERTAIN = 0.9  # from here on a person looks at words that say both that it is there and that it is in order
+CLEARLY = 1.0  # log odds by which a clause that another edition alone has must lead to make an ordinary hazard
 ORDINARY = 0.5  # likeness to an ordinary hazard that makes one without a word of defect
 
 
@@ -44,19 +46,17 @@ _BINDS = tuple(Verdict)  # what binds most comes first
 
 
 class Matcher:
-    """Judges sentences by the clauses of one industry on one day, `catalogue` telling what earlier editions said.
+    """Judges sentences by the clauses of one industry on one day, `catalogue` telling what other editions say.
 
-    What only an earlier edition named counts as an ordinary hazard. Without an industry, lists that never had it are
-    asked as well, so nothing is taken to have lapsed.
+    Words that rather mean a clause which only an earlier or a later edition has are no major hazard. Without an
+    industry, lists that never had it are asked as well, so nothing is taken to belong to another day.
     """
 
     def __init__(self, clauses: Sequence[Clause], industry: str, catalogue: Catalogue) -> None:
         self._calibration = calibration()
-        known = ordinary_sentences()
-        if industry:
-            known += lapsed_sentences(catalogue, clauses)
         prepared = [_prepared(each, catalogue.kin(each)) for each in clauses]
-        self._field = Field(prepared, industry, self._calibration, known)
+        foreign = [_prepared(each, ()) for each in catalogue.foreign(clauses)] if industry else ()
+        self._field = Field(prepared, industry, self._calibration, foreign=foreign)
 
     def judge(self, text: str, place: str = "", without: Iterable[str] = ()) -> tuple[Answer, ...]:
         """One answer per issue of `text`, the one that binds most first. `without`: clauses that facts refute."""
@@ -75,7 +75,7 @@ class Matcher:
     ) -> list[Answer]:
         """The answers of the pieces between commas, if ordinary hazards and others are strung together there."""
         cues = whole.issue.cues
-        held = pieces(whole.issue.text) if cues["general"] and not cues["cured"] else ()
+        held = pieces(whole.issue.text) if cues["general"] and not (cues["cured"] or cues["fine"]) else ()
         if not held:
             return []
         found = [self._answer(piece, where, refuted, told) for piece in held]
@@ -99,11 +99,13 @@ class Matcher:
         if first is None and not issue.ordinary:
             return Verdict.NEEDS_REVIEW
         calm = issue.in_order and score < CERTAIN
+        if issue.ahead >= CLEARLY and not issue.in_order:
+            return Verdict.GENERAL
         if first is not None and not first.excluded and not calm and score >= self._calibration.review:
             sure = score >= self._calibration.major and issue.may_be_major
             return verdict_of(first.clause) if sure else Verdict.NEEDS_REVIEW
         excluded = first is not None and first.excluded
-        if (excluded or issue.in_order or issue.cues["cured"]) and not issue.cues["general"]:
+        if (excluded or issue.in_order or issue.cues["cured"] or issue.cues["fine"]) and not issue.cues["general"]:
             return Verdict.NONE
         defect = issue.cues["defect"] or issue.cues["general"] or issue.ordinary >= ORDINARY
         return Verdict.GENERAL if defect else Verdict.NEEDS_REVIEW

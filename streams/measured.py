@@ -18,7 +18,7 @@ _NORMS = ("定员", "限员", "核定", "设计", "需风量", "核载", "限量
 # Quantities that must reach what the design says, and those that must not pass it; of others nothing is known.
 _FLOORS = (
     "干滩", "滩", "调洪", "风量", "间距", "距离", "宽", "埋深", "厚", "安全系数", "水封", "标高", "超高", "流量",
-    "回路",     "风速", "坝顶", "套管", "台数",
+    "回路",     "风速", "坝顶", "套管", "台数", "煤柱",
 )  # fmt: skip
 _CEILINGS = (
     "分层厚", "浓度", "瓦斯", "压力", "温度", "角", "坡", "人", "台阶高", "产量", "速率", "含水", "荷载", "药量",
@@ -189,7 +189,7 @@ def _share(bound: Bound, text: str, found: Sequence[Number]) -> float | None:
     if bound.dimension != "parts" or not any(norm in word for word in bound.words for norm in _NORMS):
         return None
     pairs = stated(text, found)
-    if len(pairs) != 1:
+    if len(pairs) != 1 or pairs[0].thing.dimension == "parts":  # a share of shares is asked for nowhere
         return None
     above = any("超" in word for word in bound.words)
     return round(100 * (pairs[0].ratio - (1 if above else 0)), 6)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from schemas.criteria import Catalogue
 from schemas.terms import Verdict
-from streams.candidates import Candidate, Issue
+from streams.issues import Candidate, Issue
 from streams.matching import Answer
 from streams.measured import Side
 from streams.ranking import words_alike
@@ -80,6 +80,9 @@ def _seen(first: Candidate, issue: Issue) -> tuple[str, str]:
     if first.unsaid:
         zh.append(f"未提及 {'、'.join(first.unsaid)}")
         en.append(f"says nothing of {', '.join(first.unsaid)}")
+    if issue.rival is not None and issue.of_other_edition:
+        zh.append(f"更像另一版标准才有的 {issue.rival.clause.id} {issue.rival.clause.title_zh}")
+        en.append(f"more like {issue.rival.clause.id} {issue.rival.clause.title_en}, which another edition alone has")
     zh.append(_cues(issue, zh=True))
     en.append(_cues(issue, zh=False))
     return "；".join(filter(None, zh)), "; ".join(filter(None, en))
@@ -88,6 +91,7 @@ def _seen(first: Candidate, issue: Issue) -> tuple[str, str]:
 _CUES = {
     "doubt": ("文字有不确定之处", "the words are in doubt"),
     "cured": ("文字称已处置或正常", "said to be put right or in order"),
+    "fine": ("文字称有合规之处", "something is said to be as it should"),
     "within": ("数值在所述限值内", "within the limit it states"),
     "general": ("含一般隐患用语", "words of ordinary hazards"),
 }

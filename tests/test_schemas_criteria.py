@@ -156,6 +156,15 @@ def test_a_clause_without_a_heir_lapses_when_the_new_edition_binds() -> None:
     assert CATALOGUE.lapsed(CATALOGUE.in_force("chemical", dt.date(2026, 10, 1))) == ()
 
 
+def test_what_the_next_edition_adds_is_known_before_it_binds() -> None:
+    old, new = (CATALOGUE.in_force("coal", day) for day in (dt.date(2026, 6, 30), dt.date(2026, 7, 1)))
+    to_come = {clause.id for clause in CATALOGUE.to_come(old)}
+    assert {"COAL21-7-3", "COAL21-20-18"} <= to_come and "COAL21-8-2" not in to_come
+    assert CATALOGUE.to_come(new) == ()
+    assert CATALOGUE.to_come(CATALOGUE.in_force("chemical", dt.date(2026, 8, 1))) == ()  # AQ 3067 names no heirs
+    assert {clause.id for clause in CATALOGUE.foreign(old)} == to_come
+
+
 def test_no_two_clauses_of_one_list_share_a_root() -> None:
     for document_id in CATALOGUE.documents:
         roots = [CATALOGUE.root_of(c.id) for c in CATALOGUE.clauses.values() if c.document_id == document_id]

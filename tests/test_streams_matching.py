@@ -106,3 +106,40 @@ def test_what_only_the_earlier_edition_names_is_major_up_to_its_last_day(text: s
     before, after = (first(text, day=day) for day in (dt.date(2026, 6, 30), dt.date(2026, 7, 1)))
     assert (before.verdict, before.clause and before.clause.id) == (Verdict.MAJOR, clause)
     assert after.verdict is not Verdict.MAJOR
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("地面瓦斯抽采泵站没有备用泵，只有一台", "COAL21-7-3"),
+        ("掘进迎头空顶作业，没打临时支护就进人打眼", "COAL21-20-16"),
+        ("猴车全程急停拉线失灵，还在运人", "COAL21-20-8"),
+        ("井下电焊没有审批没有措施", "COAL21-20-15"),
+        ("露天矿剥离工程包给两家单位", "COAL21-20-1"),
+        ("锂电池机车在大巷里充电，没进充电硐室", "COAL21-20-18"),
+        ("擅自启封井下永久密闭，没有批准", "COAL21-8-17"),
+    ],
+)
+def test_what_only_the_later_edition_names_is_not_major_before_its_first_day(text: str, clause: str) -> None:
+    before, after = (first(text, day=day) for day in (dt.date(2026, 6, 30), dt.date(2026, 7, 1)))
+    assert (after.verdict, after.clause and after.clause.id) == (Verdict.MAJOR, clause)
+    assert before.verdict is not Verdict.MAJOR
+    assert before.issue.rival is not None and before.issue.rival.clause.id == clause
+
+
+@pytest.mark.parametrize(
+    ("text", "edition"),
+    [
+        ("井下调度电话打不通，三天没修", "MEM4"),
+        ("入井的胶带没有安全标志", "MEM4"),
+        ("低瓦斯矿掘进头催化探头二十天没标校", "MEM4"),
+        ("剥离台阶高三十米，设计十四米", "MEM4"),
+        ("单月原煤产量占全年核定能力的12%", "MEM21"),
+        ("掘进头的风电闭锁坏了，局扇停了掘进机还有电", "MEM21"),
+        ("皮带跑偏、打滑保护甩掉照样开", "MEM21"),
+        ("采煤面当班人数正好是限员的1.2倍", "MEM21"),
+    ],
+)
+def test_a_limb_that_only_the_other_edition_has_is_no_major_hazard(text: str, edition: str) -> None:
+    day = dt.date(2026, 6, 30) if edition == "MEM4" else dt.date(2026, 7, 1)
+    assert first(text, day=day).verdict is not Verdict.MAJOR

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.score_findings import labelled
 from schemas.criteria import load_catalogue
-from streams.candidates import ordinary_sentences, prepare
+from streams.candidates import ordinary_sentences
+from streams.issues import prepare
 from streams.lexicon import Folded, lexicon, terms
 from streams.ranking import HALF_MET, K1, LIKE, PLACE, B, Entry, Index, Terms
 
