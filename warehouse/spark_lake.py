@@ -76,7 +76,7 @@ class SparkLake(SparkKpis):
         else:
             sites = self._spark.table("sites").select("site_id", *_SITE_GROUPS)
             facts = facts.join(sites, "site_id", "left")
-        facts = facts.cache()
+        facts = facts.localCheckpoint()  # the plan down to the files is long, and every KPI would plan it anew
         grouped = _together([self._grouped(facts, by) for by in groupings])
         grouped.createOrReplaceTempView(facts_view(kind))
 
