@@ -2,13 +2,18 @@
 
 import os
 import random
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from schemas.frames import FrameHeader, make_batch
+from schemas.registry import Place, Sensor, Site
 from schemas.vocabulary import vocabulary
 from streams.classify import SiteCriteria
+from streams.decode import Frame, Record
+from streams.regular import Layouts
 from tests.coal_face import CATALOGUE, PLACES, SENSORS, SITE, longwall
 from tests.every_reading import EveryReading, RandomSite, triggering
 
@@ -55,6 +60,50 @@ def test_the_real_longwall_is_judged_as_if_everything_were_looked_at(real_series
         assert quick.on_frame(each) == expected
         count += len(expected)
     assert quick.memory() == slow.memory() and count > 50
+
+
+WALKS = {  # industry, place, and what its sensors say for a while: within a band, beyond it, and back
+    "alarm bits": ("coal", "coal_face", [("ch4_pct", (0.5, 1.1, 1.2, 1.3, 1.6))] * 2),
+    "work beside gas": ("coal", "coal_face", [("ch4_pct", (0.9, 1.0, 1.2, 1.4)), ("powered_work_on", (0.0, 1.0))]),
+    "low and high at once": (
+        "chemical", "power_supply",
+        [*[("circuits_healthy", (0.0, 1.0, 2.2))] * 2, *[("ups_fault", (0.0, 1.0))] * 2, ("producing", (0.0, 1.0))],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_readings_taken_at_one_stroke_leave_what_looking_at_each_leaves(walk: str) -> None:
+    """Long stays within a band, in frames of many moments, regular ones and ones with alarm bits or gaps."""
+    industry, kind, says = WALKS[walk]
+    chance, layouts, found, regular = random.Random(walk), Layouts(), 0, 0
+    site, place = Site(site_id="w", industry=industry), Place(place_id="p", site_id="w", kind=kind)
+    names = [f"t{n}" for n in range(len(says))]
+    sensors = {
+        name: Sensor(sensor_id=name, site_id="w", place_id="p", signal=signal)
+        for name, (signal, _) in zip(names, says, strict=True)
+    }
+    quick, slow = (cls(site, {"p": place}, sensors, CATALOGUE) for cls in (SiteCriteria, EveryReading))
+    now, second = [values[0] for _, values in says], 1_782_835_200
+    for n in range(150):
+        moments = chance.choice((1, 3, 8))
+        rows = []
+        for _ in range(moments):
+            second += 30 if chance.random() < 0.97 else 400
+            now = [chance.choice(says[i][1]) if chance.random() < 0.15 else held for i, held in enumerate(now)]
+            rows += [(name, second * 1_000_000, held) for name, held in zip(names, now, strict=True)]
+        torn = chance.random() < 0.3
+        bits = [int(torn and chance.random() < 0.3) for _ in rows]
+        columns = list(map(list, zip(*rows, strict=True)))
+        batch = make_batch(columns[0], columns[1], columns[2], bits)
+        record = Record("log", "telemetry.frames", 0, n, None, None)
+        frame = Frame(record, FrameHeader("w", f"f{n}", "test", columns[1][-1]), batch, None, layouts.recognise(batch))
+        regular += frame.regular is not None
+        expected = slow.on_frame(replace(frame, regular=None))
+        assert quick.on_frame(frame) == expected
+        assert quick.memory() == slow.memory()
+        found += len(expected)
+    assert found > 10 and regular > 50
 
 
 def test_quiet_readings_leave_no_watch_active_and_an_open_span_waits_for_its_own_sensors() -> None:
