@@ -175,7 +175,7 @@ class Watch:
         """Whether readings of sensor i say nothing new as long as they lie where its latest lies."""
         if i not in self.moving:
             return True
-        return self.settled and self.one_way and i in self.on and self._cells[i] is not None
+        return self.settled and i in self.on and self._cells[i] is not None
 
     def go_on(self, read: Readings) -> None:
         """Take readings that lie where those of the last look lay: the span's last reading, and its peak."""

@@ -86,13 +86,13 @@ def test_readings_taken_at_one_stroke_leave_what_looking_at_each_leaves(walk: st
     quick, slow = (cls(site, {"p": place}, sensors, CATALOGUE) for cls in (SiteCriteria, EveryReading))
     now, second = [values[0] for _, values in says], 1_782_835_200
     for n in range(150):
-        moments = chance.choice((1, 3, 8))
+        moments, torn = chance.choice((1, 3, 8)), chance.random() < 0.3
         rows = []
         for _ in range(moments):
             second += 30 if chance.random() < 0.97 else 400
             now = [chance.choice(says[i][1]) if chance.random() < 0.15 else held for i, held in enumerate(now)]
             rows += [(name, second * 1_000_000, held) for name, held in zip(names, now, strict=True)]
-        torn = chance.random() < 0.3
+        rows = [row for row in rows if not torn or chance.random() < 0.7] or rows
         bits = [int(torn and chance.random() < 0.3) for _ in rows]
         columns = list(map(list, zip(*rows, strict=True)))
         batch = make_batch(columns[0], columns[1], columns[2], bits)
