@@ -25,7 +25,8 @@ from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
 from streams.connect import is_embedded
 from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker
-from streams.step import Emitted, PartitionState
+from streams.partition import PartitionState
+from streams.step import Emitted
 from streams.transactions import Fenced, Ordered, Transactions, Writer
 from streams.worker import Row, Worker, rows
 

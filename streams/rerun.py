@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from schemas.steps import Step
 from schemas.times import to_us
 from streams.decode import Record
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.partition import PartitionState
+from streams.site import Context
+from streams.step import Emitted, run_step
 
 
 class Missing(RuntimeError):

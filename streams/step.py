@@ -5,43 +5,29 @@ Order within a step: (topic rank, offset). Per input: alarms, then criteria, the
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
 
 from schemas.alarms import AlarmState
 from schemas.commands import COMMANDS, Command, CommandResult
-from schemas.criteria import Catalogue
 from schemas.deadletters import DeadLetter
 from schemas.events import Event, VerdictGiven
 from schemas.hazards import HazardStateRecord
 from schemas.ids import verdict_id
-from schemas.memory import Memory, SiteMemory, parse_memory
+from schemas.memory import Memory
 from schemas.model import Refused
 from schemas.steps import Range, Step
 from schemas.times import from_us, to_us
 from schemas.topics import topics
-from streams.admission import Gate, Refusals, letter, split_absurd
-from streams.alarms import SiteAlarms
-from streams.attention import Attention
-from streams.classify import Judgement, SiteCriteria
+from streams.admission import letter
+from streams.classify import Judgement
 from streams.decode import Asked, Found, Frame, Input, Record, Upstream, decode_each, received_at_us, site_of
-from streams.hazard_store import Held, read_held
-from streams.hazards import SiteHazards
-from streams.pages import SitePages, StoredMemory
+from streams.partition import PartitionState
 from streams.refusal import Refusal
-from streams.registry import Registry
-from streams.regular import Layouts
+from streams.site import Context, SiteProcess
 
-
-@dataclass
-class Context:
-    """What the registry and the catalogue say at the step; `known` finds an earlier catalogue by its version."""
-
-    registry: Registry
-    catalogue: Catalogue
-    known: Callable[[str], Catalogue | None] = field(default=lambda _: None)
+log = logging.getLogger("qingling.step")
 
 
 @dataclass
@@ -59,173 +45,6 @@ class Emitted:
     @property
     def empty(self) -> bool:
         return self.record is None
-
-
-class SiteProcess:
-    """Everything remembered of one site."""
-
-    def __init__(
-        self, site_id: str, context: Context, alarms: Iterable[AlarmState] = (),
-        hazards: Iterable[Held] = (), stored: StoredMemory | None = None,
-    ) -> None:  # fmt: skip
-        registry, site, sensors = context.registry, context.registry.sites[site_id], context.registry.sensors[site_id]
-        stored = stored or StoredMemory()
-        head = stored.head or SiteMemory(site_id=site_id, step=0)
-        heard, readings = stored.readings()
-        # what is open goes on under the catalogue it began under, to be ended by `configure` if that is gone
-        catalogue = context.known(head.catalogue_version) or context.catalogue
-        self.site_id = site_id
-        self.alarms = SiteAlarms(site_id, registry.alarm_rules(site_id), sensors, alarms, heard | head.alarms)
-        self.criteria = SiteCriteria(site, registry.places[site_id], sensors, catalogue, readings | head.criteria)
-        self.hazards = SiteHazards(site, catalogue, hazards, head.hazards or None, registry.surroundings)
-        self._configured = (registry.revision[site_id], catalogue.version)
-        self._ended: list[Judgement] = []
-        self._content = stored.head.content() if stored.head else b""
-        self._touched: set[int] = set()
-        self._pages = SitePages(site_id, sorted(sensors), stored.layout(sorted(sensors)))
-        self._gate = Gate(site_id, sensors)
-        self._layouts = Layouts()
-
-    def configure(self, context: Context) -> None:
-        """Take what the registry and catalogue say now, if it changed; `take_ended` has the spans that this ends."""
-        registry, now = context.registry, (context.registry.revision[self.site_id], context.catalogue.version)
-        if now == self._configured:
-            return
-        sensors = registry.sensors[self.site_id]
-        self._touched.update(self.alarms.columns.take_touched())
-        if sorted(sensors) != list(self._pages.sensor_ids):
-            self._pages = SitePages(self.site_id, sorted(sensors), None)
-        self._gate = Gate(self.site_id, sensors)
-        self._layouts = Layouts()  # what they hold is of the sensors so far
-        self.alarms.configure(registry.alarm_rules(self.site_id), sensors)
-        self._ended += self.criteria.configure(registry.places[self.site_id], sensors, context.catalogue)
-        self.hazards.configure(registry.sites[self.site_id], context.catalogue)
-        self._configured = now
-
-    def admit(self, frame: Frame, now_us: int, refused: Refusals) -> Frame:
-        """`frame` without readings dated absurdly, of unknown sensors or in another unit; they go to `refused`."""
-        regular = self._layouts.recognise(frame.batch)
-        if regular is not None:
-            frame = replace(frame, regular=regular)
-        frame, absurd = split_absurd(frame, now_us)
-        frame, strangers = self._gate.split_unknown(frame, now_us)
-        frame, foreign = self._gate.split_units(frame, now_us)
-        refused += absurd + strangers + foreign
-        return frame
-
-    def take_ended(self) -> list[Judgement]:
-        """The ends of spans whose clause the catalogue no longer has, since the last call."""
-        taken, self._ended = self._ended, []
-        return taken
-
-    def take_memory(self, step: int) -> list[Memory]:
-        """What must be written of what is remembered: changed pages, and the head if it changed since last written."""
-        self._touched.update(self.alarms.columns.take_touched())
-        touched, self._touched = sorted(self._touched), set()
-        written: list[Memory] = []
-        written += self._pages.written(step, touched, self.alarms.columns, self.criteria.signals)
-        head = SiteMemory(
-            site_id=self.site_id, step=step, alarms=self.alarms.memory(last_times=False),
-            criteria=self.criteria.memory(readings=False), hazards=self.hazards.memory(),
-            catalogue_version=self._configured[1],
-        )  # fmt: skip
-        if (content := head.content()) != self._content:
-            self._content = content
-            written.append(head)
-        return written
-
-
-log = logging.getLogger("qingling.step")
-
-
-class _Numbered(Protocol):
-    @property
-    def step(self) -> int: ...
-
-
-Stepped = TypeVar("Stepped", bound=_Numbered)
-
-
-@dataclass
-class PartitionState:
-    """What a worker holds of one partition. Sites are built from `stored` when their first input comes."""
-
-    number: int
-    step: int = 0
-    absorbed: dict[str, Range] = field(default_factory=dict)
-    sites: dict[str, SiteProcess] = field(default_factory=dict)
-    stored_alarms: dict[str, dict[str, AlarmState]] = field(default_factory=dict)
-    stored_hazards: dict[str, dict[str, Held]] = field(default_factory=dict)
-    stored_memories: dict[str, StoredMemory] = field(default_factory=dict)
-    answers: dict[str, CommandResult] = field(default_factory=dict)
-    data_now_us: int = 0
-    attention: Attention = field(default_factory=Attention)
-    completed: int | None = None  # the last step that has a step record; None: none stands in this log yet
-    record: Step | None = None  # that step record
-
-    def restore(self, record: Record) -> None:
-        """Take one record of a state topic, in log order.
-
-        A record of an older step than the one held is a stale worker's; a record of a step that has no step record was
-        never completed: its inputs come again, and must meet the state they met before.
-        """
-        if record.value is None:
-            return
-        match record.topic:
-            case "alarm.states":
-                alarm = AlarmState.parse(record.value)
-                self._hold(self.stored_alarms.setdefault(alarm.site_id, {}), alarm.alarm_id, alarm)
-            case "hazard.states":
-                hazard = read_held(record.value, self.data_now_us)
-                self._hold(self.stored_hazards.setdefault(hazard.site_id, {}), hazard.hazard_id, hazard)
-            case "site.memory":
-                self._remember(parse_memory(record.value))
-            case "command.results":
-                answer = CommandResult.parse(record.value)
-                self._hold(self.answers, answer.command_id, answer)
-
-    def _remember(self, memory: Memory) -> None:
-        stored = self.stored_memories.get(memory.site_id) or StoredMemory()
-        self._hold(stored.records, memory.key, memory)
-        if stored.records:
-            self.stored_memories[memory.site_id] = stored
-
-    def _hold(self, held: dict[str, Stepped], key: str, record: Stepped) -> None:
-        complete = self.completed
-        if complete is not None and record.step > complete:
-            return
-        if key not in held or held[key].step <= record.step:
-            held[key] = record
-        self.step = max(self.step, record.step)
-
-    def restore_step(self, record: Record) -> None:
-        """Take one record of processing.steps; call before any `restore`."""
-        if record.value is None:
-            return
-        step = Step.parse(record.value)
-        if self.completed is None or step.step >= self.completed:
-            self.completed, self.step, self.record = step.step, step.step, step
-            self.absorbed, self.data_now_us = dict(step.absorbed), to_us(step.now)
-
-    def site(self, site_id: str, context: Context) -> SiteProcess | None:
-        """The site's process, configured as the registry says now; None if the registry does not know the site."""
-        if site_id not in context.registry.sites:
-            return None
-        process = self.sites.get(site_id)
-        if process is None:
-            process = self.sites[site_id] = SiteProcess(
-                site_id, context, self.stored_alarms.pop(site_id, {}).values(),
-                self.stored_hazards.pop(site_id, {}).values(), self.stored_memories.pop(site_id, None),
-            )  # fmt: skip
-        process.configure(context)
-        return process
-
-    def wake(self, context: Context) -> list[SiteProcess]:
-        """Every site of the partition that the registry knows, those restored and not heard since among them."""
-        stored = {*self.stored_alarms, *self.stored_hazards, *self.stored_memories}
-        for site_id in sorted(stored & context.registry.sites.keys()):
-            self.site(site_id, context)
-        return [self.sites[site_id] for site_id in sorted(self.sites)]
 
 
 def run_step(state: PartitionState, records: Sequence[Record], now_us: int, context: Context) -> Emitted:

@@ -22,12 +22,14 @@ from streams.admission import times_us
 from streams.attention import Attention
 from streams.connect import bootstrap_servers, log_ids
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.published import TOPIC as CATALOGUE_TOPIC
 from streams.published import PublishedCatalogues
 from streams.reader import Tail, newest, read_range, read_to_end
 from streams.rebuild import rebuild
 from streams.registry import REGISTRY_TOPICS, Registry
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.site import Context
+from streams.step import Emitted, run_step
 
 log = logging.getLogger("qingling.processing")
 

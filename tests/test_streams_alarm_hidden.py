@@ -10,7 +10,8 @@ from streams.alarms import SiteAlarms
 from streams.decode import Record
 from streams.refusal import Refusal
 from streams.registry import Registry
-from streams.step import Context, run_step
+from streams.site import Context
+from streams.step import run_step
 from tests.alarm_bench import SITE, ask, brief, engine, frame, reborn, rule, sensor, shanghai, told, us
 from tests.catalogue_topic import coal
 from tests.test_streams_alarm_commands import senior

@@ -22,8 +22,10 @@ from streams.gateways.bridge_dialects import dialects
 from streams.gateways.bridge_frames import Range, frames
 from streams.gateways.bridge_readings import read
 from streams.landing_frames import sort_frames
+from streams.partition import PartitionState
 from streams.registry import Registry
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.site import Context
+from streams.step import Emitted, run_step
 from tests.alarm_bench import SITE, sensor, shanghai, us
 from tests.catalogue_topic import coal
 

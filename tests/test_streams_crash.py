@@ -16,10 +16,11 @@ from schemas.steps import Step
 from schemas.times import to_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.reader import read_to_end
 from streams.registry import REGISTRY_TOPICS, Registry
 from streams.rerun import rerun
-from streams.step import Context, PartitionState
+from streams.site import Context
 from streams.worker import rows
 from tests.crash_scene import Scene, scene
 from tests.crash_traffic import POISON

@@ -12,8 +12,10 @@ from schemas.registry import Sensor, Site
 from schemas.steps import Step
 from schemas.times import from_us
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.registry import Registry
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.site import Context
+from streams.step import Emitted, run_step
 from tests.every_reading import CATALOGUE, SITE_ID, RandomSite
 
 COUNT = 2 * PAGE + 100

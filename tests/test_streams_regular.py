@@ -10,9 +10,11 @@ from schemas.frames import FrameHeader, encode_frame, make_batch
 from schemas.registry import Place, Sensor, Site
 from schemas.terms import Quality
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.registry import Registry
 from streams.regular import Layouts, Standing, cut
-from streams.step import Context, PartitionState, run_step
+from streams.site import Context
+from streams.step import run_step
 
 BEGIN = 1_782_835_200_000_000
 PERIOD = 30_000_000

@@ -13,9 +13,11 @@ from schemas.frames import FrameHeader, encode_frame, make_batch
 from schemas.registry import Site
 from schemas.times import to_us
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.registry import Registry
 from streams.replay import Readings, replay
-from streams.step import Context, PartitionState, run_step
+from streams.site import Context
+from streams.step import run_step
 from tests.alarm_bench import SITE, rule, sensor, us
 from tests.catalogue_topic import coal
 

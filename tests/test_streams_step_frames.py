@@ -11,8 +11,10 @@ from schemas.frames import FrameHeader, encode_frame, make_batch
 from schemas.registry import Place, Sensor, Site
 from schemas.terms import UNUSABLE, Quality
 from streams.decode import AHEAD_US, Record
+from streams.partition import PartitionState
 from streams.registry import Registry
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.site import Context
+from streams.step import Emitted, run_step
 from tests.every_reading import CATALOGUE
 
 LONG = os.environ.get("QINGLING_PROOF") == "long"

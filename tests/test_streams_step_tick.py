@@ -6,7 +6,8 @@ from schemas.memory import SiteMemory
 from schemas.times import to_us
 from streams.attention import Attention
 from streams.decode import Record
-from streams.step import PartitionState, run_step
+from streams.partition import PartitionState
+from streams.step import run_step
 from tests.catalogue_topic import coal
 from tests.coal_face import S, at
 from tests.test_streams_switch import Mine

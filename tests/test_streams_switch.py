@@ -12,8 +12,10 @@ from schemas.frames import FrameHeader, encode_frame, make_batch
 from schemas.hazards import Finding
 from schemas.times import to_us
 from streams.decode import Record
+from streams.partition import PartitionState
 from streams.registry import Registry
-from streams.step import Context, Emitted, PartitionState, run_step
+from streams.site import Context
+from streams.step import Emitted, run_step
 from tests.catalogue_topic import coal
 from tests.coal_face import PLACES, SENSORS, SITE, START, S, at, criteria, frame, only
 
