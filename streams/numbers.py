@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 FILE = Path(__file__).with_name("units.yaml")
+_NORM_NEAR = 15  # characters between a number and the norm that leaves its unit out
 STRICTLY = 1e-6  # 不足1% is less than 1
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "俩": 2, "仨": 3, "半": 0.5}
 _POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10000}
@@ -93,7 +94,7 @@ def _read(match: re.Match[str], text: str, earlier: list[Number]) -> Number | No
     start = match.start("low") if match["low"] else match.start("arabic")
     if start < 0:
         start = max(match.start("spoken"), match.start("chinese"))
-    if not unit and _is_a_name(text, start, match.end()):
+    if not unit and _is_a_name(text, start, match.end()) and not _is_a_norm(text, start, match.end(), earlier):
         return None
     if unit == "年" and match["arabic"] and len(match["arabic"]) == 4:
         return None  # 2024年 is a date
@@ -126,6 +127,16 @@ def _is_a_name(text: str, start: int, end: int) -> bool:
     if before.isascii() and (before.isalpha() or before in "-+#(" or before == "."):
         return True
     return after in ("#", "号", ":", "-", "楼") or ("." not in whole and len(whole) >= 4)
+
+
+def _is_a_norm(text: str, start: int, end: int, earlier: list[Number]) -> bool:
+    """Whether a long number without a unit is the norm of the one before it: 测风840m3/min,规程要1050."""
+    return (
+        end - start == 4
+        and text[end : end + 1] in (",", ";", "。", "")
+        and bool(_REFERENCE.search(text[max(0, start - 12) : start]))
+        and any(each.dimension and start - each.end <= _NORM_NEAR for each in earlier[-1:])
+    )
 
 
 def _arabic(text: str) -> float:
