@@ -11,6 +11,7 @@ from streams.numbers import Number, units
 
 FARTHEST = 24  # characters between a quantity's word and its number
 BEFORE = 6  # a number that stands before its word counts as this much farther
+LONG = 100  # a number without a unit that follows a norm is of the norm's unit from here on
 BESIDE = 15  # a design value counts as this much farther than a measured one
 _SIGNS = {">": ">", ">=": "≥", "<": "<", "<=": "≤", "==": "="}
 # A share of these can be computed where the sentence gives the thing and its norm.
@@ -18,11 +19,11 @@ _NORMS = ("定员", "限员", "核定", "设计", "需风量", "核载", "限量
 # Quantities that must reach what the design says, and those that must not pass it; of others nothing is known.
 _FLOORS = (
     "干滩", "滩", "调洪", "风量", "间距", "距离", "宽", "埋深", "厚", "安全系数", "水封", "标高", "超高", "流量",
-    "回路",     "风速", "坝顶", "套管", "台数", "煤柱",
+    "测风", "配风", "供风", "回路", "风速", "坝顶", "套管", "台数", "煤柱",
 )  # fmt: skip
 _CEILINGS = (
     "分层厚", "浓度", "瓦斯", "压力", "温度", "角", "坡", "人", "台阶高", "产量", "速率", "含水", "荷载", "药量",
-    "称量", "重量",     "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量",
+    "称量", "重量", "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量",
 )  # fmt: skip
 _SHORT = re.compile(r"(?:只|仅|才|不足|不到|不够)[^\d,]{0,3}$")
 
@@ -181,6 +182,10 @@ def _direction(text: str, thing: Number, norm: Number) -> bool | None:
 def _alike(number: Number, norm: Number) -> bool:
     if not norm.dimension:  # 干滩130m(设计120)
         return (bool(number.dimension) and 0 < norm.start - number.start < BESIDE) or number.dimension == "people"
+    if not number.dimension:  # 设计1200m3/min,实测只有985
+        return 0 < number.start - norm.end < BESIDE and number.value >= LONG
+    if {number.dimension, norm.dimension} == {"mass", "yearly_mass"}:  # 99万吨,能力90万吨/年
+        return True
     return number.dimension == norm.dimension or {number.dimension, norm.dimension} == {"count", "people"}
 
 

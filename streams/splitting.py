@@ -14,6 +14,10 @@ _NEW_ISSUE = re.compile(r"[,，](?=(?:而且|并且|同时|另外|另|此外|还
 _OPENING = re.compile(
     r"^(?:现场|本次)?(?:检查|排查|抽查|巡查)?(?:中)?(?:发现|存在|主要)(?:以下|如下)?(?:问题|隐患)?[:：]"
 )
+# What kind of mine it is: no issue, but said of every other part of the line.
+_OF_ALL = re.compile(
+    r"(?:本矿|该矿|我矿|矿井)?(?:是|为|属)?(?:[高低]瓦斯|(?:煤与瓦斯)?突出|冲击地压|基建|建设|在建|露天)(?:煤矿|矿井|矿|井)"
+)
 _COMMA = re.compile(r"[,，、]")
 
 
@@ -22,6 +26,9 @@ def parts(text: str) -> tuple[str, ...]:
     cut = _OPENING.sub("", text.strip())
     found = [each.strip(" ,，、:：") for piece in _CUT.split(cut) for each in _NEW_ISSUE.split(piece)]
     found = [each for each in found if len(each) >= LEAST]
+    kinds = [each for each in found if _OF_ALL.fullmatch(each)]
+    if kinds:
+        found = ["，".join([*kinds, each]) for each in found if each not in kinds]
     return tuple(found[:MOST]) if len(found) > 1 else (text,)
 
 

@@ -118,7 +118,24 @@ def test_many_clauses_of_every_document_are_asked_for(catalogue: Catalogue) -> N
     assert {document for document, clauses in per_document.items() if clauses < 5} == set()
 
 
-LOOKED_AT = ("L1-0771", "L1-0777", "L6-0286")  # families taken out of held_out after they had been looked at (README)
+LOOKED_AT = (
+    "L1-0771",
+    "L1-0777",
+    "L6-0286",
+    "L7-0009",
+    "L7-0011",
+    "L7-0015",
+    "L7-0035",
+    "L7-0045",
+    "L7-0081",
+    "L7-0158",
+    "L7-0167",
+    "L7-0171",
+    "L7-0173",
+    "L7-0174",
+    "L7-0180",
+    "L7-0185",
+)  # families taken out of held_out after they had been looked at (README)
 
 
 def test_the_split_is_dealt_by_hash_and_no_family_is_cut(catalogue: Catalogue) -> None:

@@ -81,6 +81,8 @@ def test_a_broken_pattern_is_refused_by_name(tmp_path: Path) -> None:
         ("①没戴帽②空顶作业", ("没戴帽", "空顶作业")),
         ("一、传感器被包;二、瓦斯1.3%", ("传感器被包", "瓦斯1.3%")),
         ("体积0.9m3、浓度2.2%", ("体积0.9m3、浓度2.2%",)),
+        ("低瓦斯矿。探头33天没标校", ("低瓦斯矿。探头33天没标校",)),  # one issue, of a kind of mine
+        ("高瓦斯矿井;灭火器过期;探头没标校", ("高瓦斯矿井，灭火器过期", "高瓦斯矿井，探头没标校")),
     ],
 )
 def test_a_line_is_cut_at_its_signs(line: str, issues: tuple[str, ...]) -> None:

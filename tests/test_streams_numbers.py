@@ -51,6 +51,10 @@ def test_side_of_a_limit(limit: Limit, expected: str, text: str) -> None:
         ("干滩长46m(设计100m)", [False]),
         ("供风量860m3/min,需风量1250m3/min", [False]),
         ("设计5个实际只打3个", [False]),
+        ("测风840方每分,作业规程要1050,还在割", [False]),
+        ("设计配风1200m3/min,实测只有985,", [False]),
+        ("设计配风1200m3/min,3301面在生产", []),
+        ("全年原煤产量99.0万吨,能力90万吨/年", [False]),
         ("埋深9.6m,控制埋深不小于8m", [True]),
     ],
 )
