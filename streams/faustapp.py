@@ -7,14 +7,36 @@ from typing import Any
 
 import faust
 import uvloop
+from faust.assignor.partition_assignor import PartitionAssignor
 
 from schemas.settings import Settings
+from schemas.topics import topics
 from streams.connect import group_times
 from streams.decode import Record
 from streams.fastfetch import Batch, fetch_batches
 from streams.repeats import Repeats
 
 _LOUD = ("aiokafka", "faust", "mode", "asyncio", "kafka")  # at INFO they build a record per call
+
+
+class KnownTopics(PartitionAssignor):
+    """Faust's assignor, sure of how many partitions our topics have.
+
+    A broker that has just come back leaves topics out of its metadata for a moment. Faust would leave them out of the
+    assignment too, for good: a whole group was seen to go on with no partition at all.
+    """
+
+    def assign(self, cluster: Any, member_metadata: Any) -> Any:
+        return super().assign(_Known(cluster), member_metadata)
+
+
+class _Known:
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+
+    def partitions_for_topic(self, name: str) -> set[int] | None:
+        told: set[int] | None = self._cluster.partitions_for_topic(name)
+        return told or (set(range(topics()[name].partitions)) if name in topics() else None)
 
 
 def faust_app(
@@ -31,6 +53,7 @@ def faust_app(
         topic_allow_declare=False, broker_session_timeout=times.session_s,
         broker_heartbeat_interval=times.heartbeat_s, broker_commit_interval=0.5, stream_wait_empty=False,
         stream_recovery_delay=0.0, consumer_max_fetch_size=8 << 20, consumer_auto_offset_reset="earliest",
+        PartitionAssignor=KnownTopics,
         broker_check_crcs=False,  # as librdkafka does not by default; TCP has its own, and frames are validated
         processing_guarantee="at_least_once", **options,
     )  # fmt: skip
@@ -39,10 +62,10 @@ def faust_app(
     return app
 
 
-def raw_channel(app: faust.App, topics: Iterable[str]) -> Any:
-    """One channel over `topics`, bytes as they came: Faust would acknowledge and drop what it cannot decode."""
+def raw_channel(app: faust.App, names: Iterable[str]) -> Any:
+    """One channel over topics, bytes as they came: Faust would acknowledge and drop what it cannot decode."""
     return app.topic(
-        *topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+        *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
     )
 
 

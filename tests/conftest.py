@@ -1,5 +1,6 @@
 """Brokers for the integration tests: the same body runs on the embedded broker and on Apache Kafka."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ def kafka_lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaLend
     """The Apache Kafka of this test process; it starts with the first test that borrows it."""
     lender = KafkaLender(tmp_path_factory.mktemp("kafka"), JARS)
     yield lender
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # clients left open would tell of one vain attempt a second
     lender.close()
 
 
