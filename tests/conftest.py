@@ -83,3 +83,13 @@ def uplink_writer() -> Path:
     if not path.is_file():
         missing("the MT/T 1201 writer", f"expected at {path}")
     return path
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """An embedded broker with the topics, and its data folder as that of the settings."""
+    with embedded(tmp_path / "data" / "run") as running:
+        ensure_topics(running.servers)
+        monkeypatch.setenv("QINGLING_DATA", str(tmp_path / "data"))
+        yield running
+        log_ids.cache_clear()

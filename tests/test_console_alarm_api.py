@@ -1,26 +1,13 @@
 """What the board says of one alarm, and every alarm command from its offer to the real stream's answer."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from streams.broker import Broker, embedded
-from streams.connect import ensure_topics, log_ids
+from streams.broker import Broker
 from tests.board_server import Visitor, serve, until
 from tests.installation import installation
 from tests.small_mine import ALARM, SmallMine
-
-
-@pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    with embedded(tmp_path / "data" / "run") as running:
-        ensure_topics(running.servers)
-        monkeypatch.setenv("QINGLING_DATA", str(tmp_path / "data"))
-        yield running
-        log_ids.cache_clear()
 
 
 def soon(hours: float) -> str:

@@ -15,9 +15,9 @@ from tests.board_server import Visitor, until
 from tests.installation import installation
 from tests.small_mine import ALARM, SITE, START, SmallMine
 from tests.test_console_alarm_load import raised
-from tests.test_console_board_browser import PATIENCE_MS, act_as, alarm, board, chromium, ground, page, put
+from tests.test_console_board_browser import PATIENCE_MS, act_as, alarm, board, chromium, page, put
 
-__all__ = ["board", "chromium", "ground", "page"]
+__all__ = ["board", "chromium", "page"]
 pytestmark = pytest.mark.browser
 
 

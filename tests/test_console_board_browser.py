@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from schemas.alarms import AlarmState
 from schemas.ids import alarm_id
 from schemas.terms import ProcessState
-from streams.broker import Broker, embedded
-from streams.connect import ensure_topics, log_ids
+from streams.broker import Broker
 from tests.board_server import Visitor, serve
 from tests.conftest import missing
 from tests.installation import installation
@@ -35,15 +34,6 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    with embedded(tmp_path / "data" / "run") as running:
-        ensure_topics(running.servers)
-        monkeypatch.setenv("QINGLING_DATA", str(tmp_path / "data"))
-        yield running
-        log_ids.cache_clear()
 
 
 @pytest.fixture
