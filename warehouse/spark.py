@@ -6,6 +6,7 @@ be Asia/Shanghai. `detail`, the lists behind a number, stays DuckDB's: Spark giv
 """
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -116,11 +117,7 @@ class SparkKpis:
         """Make `hazard_facts` of the view `hazard_events`: the facts as of an instant, once for every grouping."""
         facts = self._spark.sql(translated(facts_query(), {"as_of": as_of, "known_as_of": known_as_of}))
         facts = facts.where("is_found OR in_m").cache()
-        parts = [self._grouped(facts, by) for by in groupings]
-        whole = parts[0]
-        for part in parts[1:]:
-            whole = whole.unionByName(part, allowMissingColumns=True)
-        whole.createOrReplaceTempView("hazard_facts")
+        together([self._grouped(facts, by) for by in groupings]).createOrReplaceTempView("hazard_facts")
 
     def _grouped(self, facts: "DataFrame", by: Sequence[str]) -> "DataFrame":
         codes = ", ".join(f"'{name}=', coalesce({name}, '')" for name in by)
@@ -134,6 +131,11 @@ class SparkKpis:
         """Group → (num, den, value, excluded) of one KPI over the facts of its kind, which must be there as a view."""
         found = self._spark.sql(translated(kpi_sql(kpi_id), {**values, **parameters_of(kpi_id)})).collect()
         return {row["grp"]: _row(row.asDict()) for row in found}
+
+
+def together(parts: list["DataFrame"]) -> "DataFrame":
+    """The rows of all `parts`, columns by name; what a part lacks is null."""
+    return functools.reduce(lambda whole, part: whole.unionByName(part, allowMissingColumns=True), parts)
 
 
 def facts_view(kind: str) -> str:

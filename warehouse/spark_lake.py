@@ -16,11 +16,11 @@ from schemas.terms import SHANGHAI
 from schemas.workdays import load_holidays
 from warehouse.kpis import KINDS
 from warehouse.lake import LakeTable, Location
-from warehouse.spark import SparkKpis, facts_view, translated, translated_parts
+from warehouse.spark import SparkKpis, facts_view, together, translated, translated_parts
 from warehouse.views import needed, query_of, raw_reads, view_names
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 # What the facts of a kind read. `sites` has the groups of a site.
 ON_SPARK = {
@@ -70,22 +70,15 @@ class SparkLake(SparkKpis):
             return
         text = (KINDS[kind] / "_facts.sql").read_text("utf-8")
         values = {"as_of": as_of, "known_as_of": known_as_of, "grace_days": parameters_of("K04b")["grace_days"]}
-        facts = _together([self._spark.sql(part) for part in translated_parts(text, values)])
+        facts = together([self._spark.sql(part) for part in translated_parts(text, values)])
         if "region" in facts.columns:
             facts = facts.selectExpr("*", *_ROLL_UPS)
         else:
             sites = self._spark.table("sites").select("site_id", *_SITE_GROUPS)
             facts = facts.join(sites, "site_id", "left")
         facts = facts.localCheckpoint()  # the plan down to the files is long, and every KPI would plan it anew
-        grouped = _together([self._grouped(facts, by) for by in groupings])
+        grouped = together([self._grouped(facts, by) for by in groupings])
         grouped.createOrReplaceTempView(facts_view(kind))
-
-
-def _together(parts: list["DataFrame"]) -> "DataFrame":
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.unionByName(part, allowMissingColumns=True)
-    return whole
 
 
 def _raw(spark: "SparkSession", lake: Location, table: str) -> None:
