@@ -102,10 +102,22 @@ def _new(topic: Topic) -> NewTopic:
 
 @cache
 def log_ids(servers: str) -> dict[str, str]:
-    """The log id of every topic: Kafka's topic id, new whenever the topic is created anew."""
+    """The log id of every topic: Kafka's topic id, new whenever the topic is created anew.
+
+    A broker that has just come back leaves topics out of its metadata for a moment, and gives them an id of zeros:
+    taken for a new log, what was absorbed of the old one would be absorbed again. Waits. Raises NotConnected.
+    """
+    deadline = time.monotonic() + _METADATA_S
     admin = KafkaAdminClient(bootstrap_servers=servers)
     try:
-        return {row["name"]: str(row["topic_id"]) for row in admin.describe_topics(list(topics()))}
+        while True:
+            rows = admin.describe_topics(list(topics()))
+            unknown = [row["name"] for row in rows if row["error_code"]]
+            if not unknown:
+                return {row["name"]: str(row["topic_id"]) for row in rows}
+            if time.monotonic() > deadline:
+                raise NotConnected(f"the broker at {servers} does not know {', '.join(unknown)}")
+            time.sleep(0.1)
     finally:
         admin.close()
 

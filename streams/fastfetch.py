@@ -1,19 +1,27 @@
-"""Faust's Kafka driver as it is needed here: no 1.5 s wait in every fetch, and a fetch handed on as a few batches.
+"""Faust's Kafka driver as it is needed here: no 1.5 s wait in every fetch, a fetch handed on as a few batches, and
+nothing fetched while positions are being set.
 
 Faust pays 65-80 µs for every message that passes its conductor, channel and stream, whatever is in it. What a fetch
 brought of one partition is therefore one Faust message with many Kafka records: Faust keeps doing what it is for
 (group, assignment, flow control, acknowledgement, commit), once per batch. docs/decisions/0015.
+
+Faust ends a rebalance by seeking to what is committed, clearing the agents' queues and resuming the flow. It does not
+see to it that nothing is fetched meanwhile: after two rebalances in quick succession the flow may be on, and what was
+fetched after its partition had been sought would be cleared away, unseen until that partition's next record comes.
+docs/decisions/0028.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiokafka
 import faust
 import faust.transport.drivers.aiokafka as driver
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 from faust.types import TP, ConsumerMessage
 
+FETCH_S = 0.25  # a fetch waits so long for records at most, and a seek for a fetch
 BATCH_RECORDS = 128  # of one partition in one batch at most: partitions take turns
 
 
@@ -34,25 +42,36 @@ class Batch(ConsumerMessage):
 
 
 class BatchConsumer(driver.Consumer):
-    """Faust's consumer, but for `getmany`: a few batches of a partition instead of record after record."""
+    """Faust's consumer, but for the seek and for `getmany`: a few batches of a partition, not record after record."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._moving = asyncio.Lock()  # held by who fetches and hands on, and by who sets positions
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Batch]]:
-        found, active = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if found is None or self.should_stop:
-            return
         if not self.flow_active:
-            try:
-                await self.perform_seek()  # what was fetched is not delivered: it is fetched again
-            except KafkaError as error:  # the partitions are being moved: whoever gets them knows where to go on
-                self.log.warning("no seek during a rebalance: %r", error)
-            return
-        for tp, records in in_turn(found, BATCH_RECORDS):
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            await self.wait(self.can_resume_flow)
+        async with self._moving:
+            if not self.flow_active or self.should_stop:
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, Batch.of(tp, records, generation)
+            found, active = await self._wait_next_records(min(timeout, FETCH_S))
+            generation = self.app.consumer_generation_id
+            for tp, records in in_turn(found or {}, BATCH_RECORDS):
+                if not self.flow_active or self.should_stop or self.app.consumer_generation_id != generation:
+                    return  # what is not handed on is fetched again: no flow is resumed without a seek
+                if active is None or tp in active or tp in self._buffered_partitions:
+                    self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                    yield tp, Batch.of(tp, records, generation)
+
+    async def perform_seek(self) -> None:
+        """To what is committed, or the beginning. Nothing is fetched from now on until the flow is resumed."""
+        self.stop_flow()
+        async with self._moving:
+            await super().perform_seek()
+            # aiokafka leaves where it is what has no committed offset, though records of it may have been fetched
+            fresh = [tp for tp in self.assignment() if not self._read_offset[tp]]
+            if fresh:
+                await self._thread.seek_to_beginning(*(TopicPartition(*tp) for tp in fresh))
 
 
 def in_turn(found: Mapping[TP, Sequence[Any]], size: int) -> Iterator[tuple[TP, Sequence[Any]]]:

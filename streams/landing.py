@@ -11,17 +11,20 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import faust
 import mode
 import orjson
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import RetriableError
 
 from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
 from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
+from streams.departure import end, end_within
 from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
@@ -31,6 +34,8 @@ from warehouse.lake import REFUSES, Fenced, LakeTable
 log = logging.getLogger("qingling.landing")
 
 GROUP = "qingling-landing"
+COORDINATOR_S = 30
+ORDERLY_S = 15  # a worker that was told to stop is gone after so long: a commit may be under way
 NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
 # One batch: at about 20 bytes per reading 4 MB are 200,000 rows.
 BATCH_BYTES = 4 << 20
@@ -156,8 +161,11 @@ def make_app(settings: Settings) -> faust.App:
     @app.timer(5.0)
     async def watch() -> None:
         if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            log.error("not in the group for %s s: ending, to be started anew", NO_ASSIGNMENT_S)
-            os._exit(3)
+            end(f"not in the group for {NO_ASSIGNMENT_S} s")
+
+    @app.on_before_shutdown.connect
+    async def stopping(*_: Any, **__: Any) -> None:
+        end_within(ORDERLY_S)
 
     return app
 
@@ -165,14 +173,14 @@ def make_app(settings: Settings) -> faust.App:
 async def _flush(
     app: faust.App, events: list[faust.EventT], ids: dict[str, str], owned: set[Place], lander: Lander
 ) -> None:  # fmt: skip
-    generation = app.consumer_generation_id
-    records = [
-        record for event in events
-        if (event.message.topic, event.message.partition) in owned and event.message.generation_id == generation
-        for record in records_of(event.message, ids)
+    ours = [  # what was fetched before a rebalance comes again, to us or to the next owner
+        event for event in events
+        if (event.message.topic, event.message.partition) in owned
+        and event.message.generation_id == app.consumer_generation_id
     ]  # fmt: skip
+    records = [record for event in ours for record in records_of(event.message, ids)]
     await asyncio.to_thread(lander.land, records)
-    for event in events:
+    for event in ours:
         event.ack()
 
 
@@ -195,10 +203,19 @@ def _take(lander: Lander, servers: str, places: list[Place]) -> dict[str, str]:
 
 
 def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
+    """What the group has committed. A broker that has just come back denies for a while to be the coordinator."""
+    deadline = time.monotonic() + COORDINATOR_S
     admin = KafkaAdminClient(bootstrap_servers=servers)
     try:
-        found = admin.list_group_offsets({GROUP: [TopicPartition(*place) for place in places]})
-        return {(tp.topic, tp.partition): at.offset for tp, at in found.get(GROUP, {}).items() if at.offset >= 0}
+        while True:
+            try:
+                found = admin.list_group_offsets({GROUP: [TopicPartition(*place) for place in places]})
+                of_group = found.get(GROUP, {}).items()
+                return {(tp.topic, tp.partition): at.offset for tp, at in of_group if at.offset >= 0}
+            except RetriableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
     finally:
         admin.close()
 

@@ -9,10 +9,9 @@ import asyncio
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import faust
 import mode
@@ -24,6 +23,7 @@ from schemas.times import from_us
 from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
 from streams.connect import is_embedded
+from streams.departure import end, end_within
 from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker
 from streams.partition import PartitionState
 from streams.step import Emitted
@@ -46,7 +46,7 @@ FENCED_S = 30
 # A killed worker's partitions are loaded when its successor joins: a load that is nearly done is let end, for what it
 # brought may be kept. Far below Faust's rebalance timeout of 60 s.
 LOADING_S = 10
-ORDERLY_S = 5
+FAILED_S, ORDERLY_S = 5, 8  # a worker that failed, and one that was told to stop, is gone after so long
 
 
 def make_app(settings: Settings) -> faust.App:
@@ -78,7 +78,7 @@ def make_app(settings: Settings) -> faust.App:
         async with busy:  # the running step finishes: it is written before anyone else can own the partition
             released = {**released, **worker.states}
             worker.states = {}
-            await writer.drop()
+            writer.drop()
         unassigned_since, fenced_since = time.monotonic(), None
 
     @app.on_partitions_assigned.connect
@@ -98,7 +98,7 @@ def make_app(settings: Settings) -> faust.App:
                 worker.states = await asyncio.to_thread(worker.load, owned, held)
             except Exception as error:
                 log.error("partitions %s were not loaded: %r", owned, error)
-                _end_at_the_latest()
+                end_within(FAILED_S)
                 raise
             await write(first_steps(worker.states.values()))
             ready.set()
@@ -109,15 +109,17 @@ def make_app(settings: Settings) -> faust.App:
         async for events in batches(stream, BATCH):
             await ready.wait()
             async with busy:
-                generation = app.consumer_generation_id
-                records = [
-                    record for event in events
-                    if event.message.partition in worker.states and event.message.generation_id == generation
-                    for record in records_of(event.message, worker.logs)
+                # what was fetched before a rebalance comes again, to us or to the next owner
+                ours = [
+                    event for event in events
+                    if event.message.partition in worker.states
+                    and event.message.generation_id == app.consumer_generation_id
                 ]  # fmt: skip
+                records = [record for event in ours for record in records_of(event.message, worker.logs)]
                 await write(await asyncio.to_thread(worker.step, records))
-            for event in events:
-                event.ack()
+                for event in ours:
+                    if event.message.partition in worker.states:  # else it was fenced, and nothing was written
+                        event.ack()
 
     @app.task
     async def tick() -> None:
@@ -137,19 +139,20 @@ def make_app(settings: Settings) -> faust.App:
             if isinstance(outcome, Fenced):
                 log.warning("%s: another worker owns it, or its transaction ran out; dropped", outcome)
                 worker.states.pop(state.number, None)
-                await writer.drop([state.number])
+                writer.drop([state.number])
                 fenced_since = fenced_since or time.monotonic()
             elif isinstance(outcome, BaseException):
                 log.error("partition %s: step %s was not written: %r", state.number, state.step, outcome)
-                _end_at_the_latest()
+                end_within(FAILED_S)
                 raise outcome
 
     @app.on_before_shutdown.connect
     async def stopping(*_: Any, **__: Any) -> None:
         """The running step is finished: cut off, its transaction would hold up readers until the next owner comes."""
+        end_within(ORDERLY_S)
         ready.clear()
         async with busy:
-            await writer.drop()
+            await writer.close()
 
     @app.timer(HEARTBEAT_S)
     async def beat() -> None:
@@ -160,25 +163,13 @@ def make_app(settings: Settings) -> faust.App:
     @app.timer(5.0)
     async def watch() -> None:
         if not worker.tail.is_alive():
-            _end(f"registry and catalogue are no longer followed: {worker.tail.error}")
+            end(f"registry and catalogue are no longer followed: {worker.tail.error}")
         if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            _end(f"not in the group for {NO_ASSIGNMENT_S} s")
+            end(f"not in the group for {NO_ASSIGNMENT_S} s")
         if fenced_since is not None and time.monotonic() - fenced_since > FENCED_S:
-            _end(f"fenced {FENCED_S} s ago and still in the group as before")
+            end(f"fenced {FENCED_S} s ago and still in the group as before")
 
     return app
-
-
-def _end_at_the_latest() -> None:
-    """Faust is about to stop, in order if it can; a stop that hangs must not keep the partitions."""
-    last = threading.Timer(ORDERLY_S, _end, [f"still not stopped after {ORDERLY_S} s"])
-    last.daemon = True
-    last.start()
-
-
-def _end(why: str) -> NoReturn:
-    log.error("%s: ending, to be started anew", why)
-    os._exit(3)
 
 
 def heartbeat(partitions: Sequence[int]) -> Row:

@@ -38,8 +38,11 @@ class Writer(Protocol):
     async def take(self, partitions: Iterable[int]) -> None:
         """Own `partitions`, before their states are read: on return no earlier owner can write to them any more."""
 
-    async def drop(self, partitions: Iterable[int] | None = None) -> None:
-        """Own `partitions` (default: all) no longer."""
+    def drop(self, partitions: Iterable[int] | None = None) -> None:
+        """Own `partitions` (default: all) no longer. No write may be under way."""
+
+    async def close(self) -> None:
+        """Own nothing any more; on return nothing is open."""
 
     async def write(self, partition: int, parts: Parts) -> None:
         """On return all of `parts` is durable. Raises Fenced, or KafkaError: then it is not known what is."""
@@ -53,7 +56,9 @@ class Ordered:
 
     async def take(self, partitions: Iterable[int]) -> None: ...
 
-    async def drop(self, partitions: Iterable[int] | None = None) -> None: ...
+    def drop(self, partitions: Iterable[int] | None = None) -> None: ...
+
+    async def close(self) -> None: ...
 
     async def write(self, partition: int, parts: Parts) -> None:  # noqa: ARG002  (a record names its partition itself)
         for part in parts:
@@ -66,10 +71,11 @@ class Transactions:
     def __init__(self, servers: str, app: str) -> None:
         self._servers, self._app = servers, app
         self._producers: dict[int, AIOKafkaProducer] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def take(self, partitions: Iterable[int]) -> None:
         wanted = list(partitions)
-        await self.drop(wanted)
+        self.drop(wanted)
         await asyncio.gather(*(self._start(partition) for partition in wanted))
 
     async def _start(self, partition: int) -> None:
@@ -82,9 +88,16 @@ class Transactions:
         # returns once the transactions of earlier owners are ended, committed or aborted, in every topic
         await _patiently(producer.start(), f"partition {partition}: waiting for its transactional id")
 
-    async def drop(self, partitions: Iterable[int] | None = None) -> None:
-        gone = [p for p in (self._producers if partitions is None else partitions) if p in self._producers]
-        await asyncio.gather(*(_stop(self._producers.pop(partition)) for partition in gone))
+    def drop(self, partitions: Iterable[int] | None = None) -> None:
+        """Returns at once: a producer that was fenced takes seconds to close, and a rebalance waits for us."""
+        for partition in [p for p in (self._producers if partitions is None else partitions) if p in self._producers]:
+            task = asyncio.create_task(_stop(self._producers.pop(partition)))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        self.drop()
+        await asyncio.gather(*self._closing)
 
     async def write(self, partition: int, parts: Parts) -> None:
         producer = self._producers.get(partition)

@@ -69,7 +69,7 @@ def test_all_of_a_step_or_nothing(broker: Broker, watched: NaturalHoles) -> None
         await new.write(0, step("third"))
         with pytest.raises(Fenced):
             await new.write(1, step("not taken", 1))
-        await asyncio.gather(old.drop(), new.drop())
+        await asyncio.gather(old.close(), new.close())
 
     asyncio.run(story())
     assert values(servers, EVENTS) == [b"first 0", b"first 1", b"first 2", b"third 0", b"third 1", b"third 2"]
@@ -89,7 +89,7 @@ def test_all_of_a_step_or_nothing(broker: Broker, watched: NaturalHoles) -> None
         for _ in range(30):
             await (await producer.send("processing.steps", b"cut off", b"0", 0))
         await producer.abort_transaction()
-        await last.drop()
+        await last.close()
 
     asyncio.run(aborted_last())
     assert [record.value for record in newest(servers, [STEPS], 4)][-1] == b"third"
