@@ -47,6 +47,11 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._moving = asyncio.Lock()  # held by who fetches and hands on, and by who sets positions
+        self.stop_flow()  # until the first assignment is sought
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.stop_flow()  # Faust leaves it on where nothing was assigned
+        await super().on_partitions_revoked(revoked)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Batch]]:
         if not self.flow_active:

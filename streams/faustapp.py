@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.settings import Settings
 from schemas.topics import topics
 from streams.connect import group_times
 from streams.decode import Record
+from streams.departure import end
 from streams.fastfetch import Batch, fetch_batches
 from streams.repeats import Repeats
 
@@ -60,6 +62,22 @@ def faust_app(
     fetch_batches(app, wait_ms, read_committed=read_committed)
     app.on_worker_init.connect(_hush)
     return app
+
+
+def end_without_flow(app: faust.App, limit_s: float) -> None:
+    """A worker that reads nothing for so long ends: it is outside its group, or Faust has not resumed it.
+
+    The flow is off from the start or a revocation until an assignment is sought, be it empty.
+    """
+    flowed = time.monotonic()
+
+    @app.timer(min(5.0, limit_s / 4))
+    async def watch() -> None:
+        nonlocal flowed
+        if app.consumer.flow_active:
+            flowed = time.monotonic()
+        elif time.monotonic() - flowed > limit_s:
+            end(f"nothing is read for {limit_s:.0f} s")
 
 
 def raw_channel(app: faust.App, names: Iterable[str]) -> Any:

@@ -24,8 +24,8 @@ from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
 from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
-from streams.departure import end, end_within
-from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker, size_of
+from streams.departure import end_within
+from streams.faustapp import end_without_flow, faust_app, prepare, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
 from streams.landing_gaps import Place, Rereader
 from streams.natural_holes import NaturalHoles, note_holes
@@ -36,7 +36,7 @@ log = logging.getLogger("qingling.landing")
 GROUP = "qingling-landing"
 COORDINATOR_S = 30
 ORDERLY_S = 15  # a worker that was told to stop is gone after so long: a commit may be under way
-NO_ASSIGNMENT_S = 30  # a worker without an assignment for so long ends; its supervisor starts it anew
+NO_FLOW_S = 30
 # One batch: at about 20 bytes per reading 4 MB are 200,000 rows.
 BATCH_BYTES = 4 << 20
 BATCH_RECORDS = 20_000
@@ -108,12 +108,11 @@ def make_app(settings: Settings) -> faust.App:
     inbox, ready, busy = Inbox(), asyncio.Event(), asyncio.Lock()
     ids: dict[str, str] = {}
     owned: set[Place] = set()
-    unassigned_since: float | None = time.monotonic()
     turn = 0  # counts assignments and revocations: what was begun in an earlier turn is not ours any more
 
     @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins
     async def revoked(_app: faust.App, _revoked: object, **_: object) -> None:
-        nonlocal unassigned_since, turn
+        nonlocal turn
         turn += 1
         ready.clear()
         async with busy:  # the running batch is committed before anyone else can own its partitions
@@ -121,13 +120,12 @@ def make_app(settings: Settings) -> faust.App:
             owned.clear()
             lander.drop()
             inbox.empty()  # not acknowledged: it comes again, to us or to the next owner
-        unassigned_since = time.monotonic()
 
     @app.on_partitions_assigned.connect
     async def assigned(_app: faust.App, assigned: Iterable[TopicPartition], **_: object) -> None:
         """Returns at once: until it does the member sends no heartbeat, and reading the lake may take longer."""
-        nonlocal unassigned_since, turn
-        unassigned_since, turn = None, turn + 1
+        nonlocal turn
+        turn += 1
         app.add_future(take({(tp.topic, tp.partition) for tp in assigned if tp.topic in topics()}, turn))
 
     async def take(places: set[Place], begun: int) -> None:
@@ -158,15 +156,11 @@ def make_app(settings: Settings) -> faust.App:
                     await _flush(app, inbox.empty(), ids, owned, lander)
                     _tell(settings, lander)
 
-    @app.timer(5.0)
-    async def watch() -> None:
-        if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            end(f"not in the group for {NO_ASSIGNMENT_S} s")
-
     @app.on_before_shutdown.connect
     async def stopping(*_: Any, **__: Any) -> None:
         end_within(ORDERLY_S)
 
+    end_without_flow(app, NO_FLOW_S)
     return app
 
 

@@ -24,7 +24,7 @@ from schemas.topics import SITE_PARTITIONS, inputs
 from schemas.workers import Heartbeat
 from streams.connect import is_embedded
 from streams.departure import end, end_within
-from streams.faustapp import faust_app, prepare, raw_channel, records_of, run_worker
+from streams.faustapp import end_without_flow, faust_app, prepare, raw_channel, records_of, run_worker
 from streams.partition import PartitionState
 from streams.step import Emitted
 from streams.transactions import Fenced, Ordered, Transactions, Writer
@@ -39,7 +39,7 @@ WAITING = 16  # batches of records that may wait for a step
 # A partition without input gets a step at least every second, so that silence and timers are seen.
 TICK_S, QUIET_S = 0.25, 0.7
 HEARTBEAT_S = 5.0
-NO_ASSIGNMENT_S = 30  # a worker outside the group for so long ends; its supervisor starts it anew
+NO_FLOW_S = 30
 # A fenced worker that has lost its partitions hears of it with its next heartbeat. One that has not (the broker gave up
 # on a transaction) would keep a partition nobody works on.
 FENCED_S = 30
@@ -64,12 +64,11 @@ def make_app(settings: Settings) -> faust.App:
     ready, busy = asyncio.Event(), asyncio.Lock()
     loading: asyncio.Future[None] | None = None
     released: dict[int, PartitionState] = {}  # held until the last rebalance, and perhaps again after it
-    unassigned_since: float | None = time.monotonic()
     fenced_since: float | None = None
 
     @app.on_partitions_revoked.connect  # awaited by Faust before the member rejoins; it stays a member meanwhile
     async def revoked(*_: Any, **__: Any) -> None:
-        nonlocal unassigned_since, fenced_since, released
+        nonlocal fenced_since, released
         ready.clear()
         if loading is not None:
             await asyncio.wait([loading], timeout=LOADING_S)
@@ -79,14 +78,13 @@ def make_app(settings: Settings) -> faust.App:
             released = {**released, **worker.states}
             worker.states = {}
             writer.drop()
-        unassigned_since, fenced_since = time.monotonic(), None
+        fenced_since = None
 
     @app.on_partitions_assigned.connect
     async def assigned(*arguments: Any, **_: Any) -> None:
         """Returns at once: until it does the member sends no heartbeat, and states may take longer than a session."""
-        nonlocal unassigned_since, loading
+        nonlocal loading
         owned = sorted({tp.partition for tp in arguments[1] if tp.topic == inputs()[0]})
-        unassigned_since = None
         loading = app.add_future(load(owned))  # if it fails the app crashes
 
     async def load(owned: list[int]) -> None:
@@ -164,11 +162,10 @@ def make_app(settings: Settings) -> faust.App:
     async def watch() -> None:
         if not worker.tail.is_alive():
             end(f"registry and catalogue are no longer followed: {worker.tail.error}")
-        if unassigned_since is not None and time.monotonic() - unassigned_since > NO_ASSIGNMENT_S:
-            end(f"not in the group for {NO_ASSIGNMENT_S} s")
         if fenced_since is not None and time.monotonic() - fenced_since > FENCED_S:
             end(f"fenced {FENCED_S} s ago and still in the group as before")
 
+    end_without_flow(app, NO_FLOW_S)
     return app
 
 

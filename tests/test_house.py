@@ -34,8 +34,9 @@ def tracked_files() -> list[Path]:
 
 # the modules of streams/ that talk to Faust, to a broker or to processes; every other one is pure
 ENGINE = {
-    "__init__", "__main__", "broker", "childhood", "connect", "fastfetch", "faustapp", "health", "lag", "landing",
-    "landing_batch", "landing_gaps", "natural_holes", "processing", "publishing", "reader", "transactions", "worker",
+    "__init__", "__main__", "broker", "childhood", "connect", "departure", "fastfetch", "faustapp", "health", "lag",
+    "landing", "landing_batch", "landing_gaps", "natural_holes", "processing", "publishing", "reader", "transactions",
+    "worker",
 }  # fmt: skip
 
 
