@@ -101,7 +101,7 @@ async def measure(
                 row["readable"] += [reader.seen[label] - at for label, at in begun.items()]
                 row["client"].append((time.process_time() - mine) / len(begun))
                 row["broker"].append((cpu_s(broker) - his) / len(begun))
-    await transactions.drop()
+    await transactions.close()
     await producer.stop()
     return found
 

@@ -91,7 +91,7 @@ def compute(
 
 def _of_events(wanted: list[str] | None) -> tuple[str, ...]:
     """What was asked for, of a file of hazard events. Raises Refused for a KPI that needs the warehouse."""
-    from warehouse.kpis import kpi_ids, kpi_ids_of_events
+    from warehouse.kpi_files import kpi_ids, kpi_ids_of_events
 
     for kpi_id in wanted or ():
         if kpi_id in kpi_ids() and kpi_id not in kpi_ids_of_events():
@@ -144,7 +144,7 @@ def _number(value: float | None) -> str:
 @app.command("list")
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="one KPI per line")] = False) -> None:
     """指标目录 The dictionary; a star marks the KPIs that are computed."""
-    from warehouse.kpis import kpi_ids
+    from warehouse.kpi_files import kpi_ids
 
     computed = set(kpi_ids())
     if as_json:
@@ -161,7 +161,7 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="one KPI per l
 @app.command("show")
 def show(kpi_id: str, as_json: Annotated[bool, typer.Option("--json", help="as one JSON object")] = False) -> None:
     """一个指标的定义与 SQL One KPI: definition, target, source, and the SQL that computes it."""
-    from warehouse.kpis import kpi_ids, kpi_sql
+    from warehouse.kpi_files import kpi_ids, kpi_sql
 
     entry = kpis().get(kpi_id)
     if entry is None:

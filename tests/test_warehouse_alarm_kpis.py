@@ -14,7 +14,8 @@ from schemas.ids import make_id, occurrence_id
 from schemas.kpis import kpis
 from schemas.times import day_start
 from streams.alarm_counters import AlarmCounters
-from warehouse.kpis import AlarmsAt, ending, kpi_ids
+from warehouse.kpi_facts import AlarmsAt, ending
+from warehouse.kpi_files import kpi_ids
 from warehouse.ledger import _table, connect_events
 
 HERE = Path(__file__).parent

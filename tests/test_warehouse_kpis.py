@@ -15,7 +15,9 @@ from schemas.model import Refused
 from schemas.terms import SHANGHAI
 from schemas.times import day_start
 from tests.kpi_oracle import KPIS, oracle
-from warehouse.kpis import HazardsAt, compute, facts_at, kind_of, kpi_ids, kpi_ids_of_events
+from warehouse.kpi_facts import HazardsAt
+from warehouse.kpi_files import kind_of, kpi_ids, kpi_ids_of_events
+from warehouse.kpis import compute, facts_at
 from warehouse.ledger import connect_events
 
 HERE = Path(__file__).parent

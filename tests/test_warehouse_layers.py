@@ -14,7 +14,7 @@ from schemas.tables import READINGS, TABLES
 from schemas.times import MICROSECOND, day_end, day_start, shanghai_day
 from tests.test_warehouse_kpis import DAY0, VECTORS, lives
 from tests.test_warehouse_publish import hazard_event_rows, land
-from warehouse.kpis import HazardsAt
+from warehouse.kpi_facts import HazardsAt
 from warehouse.lake import LakeTable
 from warehouse.ledger import connect_events, read_events
 from warehouse.publish import publish, published

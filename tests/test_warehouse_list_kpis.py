@@ -18,7 +18,9 @@ from schemas.registry import Site
 from schemas.tables import TABLES
 from schemas.times import EPOCH, day_start
 from streams.publishing import ALWAYS, version_record
-from warehouse.kpis import ListsAt, kpi_ids, rows_at
+from warehouse.kpi_facts import ListsAt
+from warehouse.kpi_files import kpi_ids
+from warehouse.kpis import rows_at
 from warehouse.lake import LakeTable
 from warehouse.publish import publish, published
 

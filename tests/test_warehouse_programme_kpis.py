@@ -16,7 +16,8 @@ from schemas.clauses import Clause, Document
 from schemas.registry import Department
 from schemas.tables import TABLES
 from schemas.times import EPOCH, day_start
-from warehouse.kpis import ProgrammeAt, kpi_ids
+from warehouse.kpi_facts import ProgrammeAt
+from warehouse.kpi_files import kpi_ids
 from warehouse.lake import LakeTable
 
 CASES = [p for p in sorted((Path(__file__).parent / "kpis").glob("*/*.yaml")) if p.parent.name in kpi_ids("programme")]

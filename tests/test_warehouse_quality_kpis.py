@@ -14,7 +14,8 @@ from schemas.registry import Sensor, Site
 from schemas.tables import DEAD_LETTERS, READINGS
 from schemas.times import day_start, shanghai_day
 from tests.test_warehouse_layers import registry
-from warehouse.kpis import QualityAt, kpi_ids
+from warehouse.kpi_facts import QualityAt
+from warehouse.kpi_files import kpi_ids
 from warehouse.lake import LakeTable
 
 CASES = [p for p in sorted((Path(__file__).parent / "kpis").glob("*/*.yaml")) if p.parent.name in kpi_ids("quality")]

@@ -25,7 +25,9 @@ from tests import test_warehouse_quality_kpis as quality_cases
 from tests.conftest import missing
 from tests.test_warehouse_layers import registry
 from tests.test_warehouse_publish import reading_rows
-from warehouse.kpis import KINDS, clipped, ending, facts_at, kpi_ids
+from warehouse.kpi_facts import clipped, ending
+from warehouse.kpi_files import KINDS, kpi_ids
+from warehouse.kpis import facts_at
 from warehouse.lake import LakeTable
 from warehouse.ledger import _table, connect_events, read_events
 from warehouse.spark import EVERYTHING, SparkKpis, facts_view, translated
@@ -150,7 +152,7 @@ def test_kpis_over_everything_else_from_the_facts_on(kind, spark, tmp_path):
 
 @pytest.mark.parametrize("kpi_id", kpi_ids())
 def test_every_kpi_is_put_into_spark_s_words(kpi_id):
-    from warehouse.kpis import kpi_sql
+    from warehouse.kpi_files import kpi_sql
 
     now = dt.datetime.now(dt.UTC)
     text = translated(kpi_sql(kpi_id), {"as_of": now, "window_from": now, "window_to": now})

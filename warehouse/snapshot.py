@@ -8,7 +8,8 @@ import orjson
 from schemas.kpis import KpiRow
 from schemas.terms import SHANGHAI
 from schemas.times import from_us, shanghai_day
-from warehouse.kpis import KINDS, facts_at, rows_at
+from warehouse.kpi_files import KINDS
+from warehouse.kpis import facts_at, rows_at
 
 # the ends of the plan's three years
 MILESTONES = (dt.date(2024, 12, 31), dt.date(2025, 12, 31), dt.date(2026, 12, 31))

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from schemas.kpis import parameters_of
-from warehouse.kpis import KINDS, kpi_sql
+from warehouse.kpi_files import KINDS, kpi_sql
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -14,7 +14,7 @@ from schemas.kpis import parameters_of
 from schemas.tables import TABLES
 from schemas.terms import SHANGHAI
 from schemas.workdays import load_holidays
-from warehouse.kpis import KINDS
+from warehouse.kpi_files import KINDS
 from warehouse.lake import LakeTable, Location
 from warehouse.spark import SparkKpis, facts_view, together, translated, translated_parts
 from warehouse.views import needed, query_of, raw_reads, view_names

@@ -12,7 +12,9 @@ import orjson
 
 from schemas.kpis import kpis
 from schemas.model import Refused
-from warehouse.kpis import When, facts_at, kind_of, kpi_ids
+from warehouse.kpi_facts import When
+from warehouse.kpi_files import kind_of, kpi_ids
+from warehouse.kpis import facts_at
 
 Found = dict[str, Any]
 
