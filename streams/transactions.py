@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, InvalidProducerIdMapping, KafkaError, ProducerFenced
 
 from streams.worker import Row
 
@@ -111,13 +111,18 @@ class Transactions:
 
 async def _commit(producer: AIOKafkaProducer, parts: Parts) -> None:
     await producer.begin_transaction()
-    acks = [
-        await producer.send(topic, value, key, partition, headers=headers)
-        for part in parts for topic, key, value, partition, headers in part
-    ]  # fmt: skip
+    acks: list[asyncio.Future[object]] = []
+    refused: IllegalOperation | None = None
+    try:
+        for topic, key, value, partition, headers in (row for part in parts for row in part):
+            acks.append(await producer.send(topic, value, key, partition, headers=headers))
+    except IllegalOperation as error:  # the transaction failed while it was handed over: what was sent says why
+        refused = error
     for outcome in await asyncio.gather(*acks, return_exceptions=True):
         if isinstance(outcome, BaseException):  # a commit says nothing about a record that was refused
             raise outcome
+    if refused is not None:
+        raise refused
     await producer.commit_transaction()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiokafka
 import pytest
@@ -38,12 +39,24 @@ def step(name: str, partition: int = 0) -> tuple[list[Row], list[Row]]:
     )
 
 
+def slow_down(monkeypatch: pytest.MonkeyPatch, producer: aiokafka.AIOKafkaProducer) -> None:
+    """Between two sends there is time for the broker's answer to the first."""
+    send = producer.send
+
+    async def slowly(*args: Any, **options: Any) -> Any:
+        sent = await send(*args, **options)
+        await asyncio.sleep(0.1)
+        return sent
+
+    monkeypatch.setattr(producer, "send", slowly)
+
+
 def values(servers: str, tp: TopicPartition) -> list[bytes | None]:
     return [record.value for record in read_to_end(servers, only=[tp])]
 
 
 @pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.kafka)], indirect=True)
-def test_all_of_a_step_or_nothing(broker: Broker, watched: NaturalHoles) -> None:
+def test_all_of_a_step_or_nothing(broker: Broker, watched: NaturalHoles, monkeypatch: pytest.MonkeyPatch) -> None:
     servers = broker.servers
 
     async def story() -> None:
@@ -65,6 +78,10 @@ def test_all_of_a_step_or_nothing(broker: Broker, watched: NaturalHoles) -> None
             await producer.commit_transaction()
         with pytest.raises(Fenced):
             await old.write(2, step("stale", 2))
+        await new.take([3])
+        slow_down(monkeypatch, old._producers[3])
+        with pytest.raises(Fenced):  # heard of while the step is being handed over
+            await old.write(3, step("stale", 3))
         await old.write(1, step("second", 1))  # its other partitions are still its own
         await new.write(0, step("third"))
         with pytest.raises(Fenced):
