@@ -29,11 +29,16 @@ from schemas.terms import ProcessState
 CAP = 500
 MOST = 5_000
 _WAITING = (ProcessState.UNACKNOWLEDGED.value, ProcessState.RETURNED_UNACKNOWLEDGED.value)
+_ANNUNCIATED = ("annunciated", "unack")
 _SEARCHED = ("site", "site_en", "site_id", "sensor", "sensor_id", "place", "region")
 
 
 def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
-    """The filter that the query asks for: priority, state (`unack` or a process state), site, text."""
+    """The filter that the query asks for: priority, state, site, text.
+
+    A state is a process state, or `annunciated` (no override keeps it from the operator), or `unack` (of those, what
+    waits to be acknowledged).
+    """
     query = request.query_params
     priority, state, site = query.get("priority"), query.get("state"), query.get("site")
     text = query.get("text", "").strip().lower()
@@ -43,12 +48,16 @@ def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
     def wanted(row: dict[str, Any]) -> bool:
         return (
             (not priority or row["priority"] == priority)
-            and (not state or row["state"] == state or (state == "unack" and row["state"] in _WAITING))
+            and (not state or row["state"] == state or (state in _ANNUNCIATED and _is(row, state)))
             and (not site or row["site_id"] == site)
             and (not text or any(text in (row[name] or "").lower() for name in _SEARCHED))
         )
 
     return wanted
+
+
+def _is(row: dict[str, Any], state: str) -> bool:
+    return not row["overrides"] and (state != "unack" or row["state"] in _WAITING)
 
 
 def _limit(request: Request) -> int:

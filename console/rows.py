@@ -134,7 +134,7 @@ class Rows:
         return [self.hazard(state) | stated(told) for state, told in rows[:limit]], len(rows)
 
     def counts(self) -> dict[str, Any]:
-        """Alarms on the board by priority and state, overrides, and open hazards by state."""
+        """Alarms on the board by priority and state, those no override hides, overrides, and open hazards by state."""
         alarms = self._picture.alarms.values()
         by_priority: dict[str, Counter[str]] = {}
         overrides: Counter[str] = Counter()
@@ -144,6 +144,7 @@ class Rows:
         opened = [hazard for hazard in self._picture.hazards.values() if is_open(hazard)]
         return {
             "alarms": len(alarms),
+            "annunciated": sum(not alarm.overrides for alarm in alarms),
             "by_priority": {priority: dict(states) for priority, states in sorted(by_priority.items())},
             "overrides": dict(overrides),
             "signals": dict(Counter(state.signal.value for state in self._picture.signals.values())),

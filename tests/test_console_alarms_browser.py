@@ -109,9 +109,15 @@ def test_a_shelf_from_the_board_ends_by_itself_and_a_stale_command_is_told_what_
         dialog.locator('[name="reason"]').fill("换探头")
         dialog.locator("button.send").click()
         expect(dialog).to_be_hidden(timeout=PATIENCE_MS)
-        expect(row.locator(".over")).to_contain_text("搁置", timeout=PATIENCE_MS)
-        expect(page.locator("#watch-list li")).to_contain_text("换探头 · zhao.q")
+        expect(page.locator("#watch-list li")).to_contain_text("换探头 · zhao.q", timeout=PATIENCE_MS)
+        page.mouse.move(0, 0)  # rows never move under the pointer
+        expect(row).to_have_count(0)
+        expect(page.locator("#alarms-note")).to_contain_text("另有 1 条被搁置")
+        page.select_option("#filter-state", "")
+        expect(row.locator(".over")).to_contain_text("搁置")
         expect(row.locator(".over")).to_have_count(0, timeout=PATIENCE_MS)  # by the engine's own time
+        page.select_option("#filter-state", "annunciated")
+        expect(row).to_have_count(1)
         expect(page.locator("#tab-shelved b")).to_have_text("0")
         expect(row).to_have_class(re.compile("^unacknowledged"))
 

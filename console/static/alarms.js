@@ -37,6 +37,7 @@ export class Alarms {
 
   change(rows, gone) {
     for (const row of rows) {
+      this.answered(row.id, row.version);
       if (!this.wanted(row)) {
         this.rows.delete(row.id);
         continue;
@@ -44,7 +45,6 @@ export class Alarms {
       if (row.priority === "P1" && row.state === "unacknowledged" && !this.rows.has(row.id))
         $("say").textContent = t("alarms.new_p1", { what: alarmText(row), site: named(row.site, row.site_en) });
       this.rows.set(row.id, row);
-      this.answered(row.id, row.version);
     }
     for (const { id, version } of gone) {
       this.rows.delete(id);
@@ -55,20 +55,22 @@ export class Alarms {
 
   wanted(row) {
     const text = $("filter-text").value.trim().toLowerCase();
+    const state = $("filter-state").value;
     return (
       (!$("filter-priority").value || row.priority === $("filter-priority").value) &&
-      ($("filter-state").value !== "unack" || UNACK.has(row.state)) &&
+      (state === "" || row.overrides.length === 0) && // what is kept from the operator stands in the panel beside
+      (state !== "unack" || UNACK.has(row.state)) &&
       (!text || [row.site, row.site_en, row.site_id, row.sensor, row.sensor_id, row.place, row.region].some((part) => part?.toLowerCase().includes(text)))
     );
   }
 
   get filtered() {
-    return Boolean($("filter-text").value.trim() || $("filter-priority").value || $("filter-state").value);
+    return Boolean($("filter-text").value.trim() || $("filter-priority").value || $("filter-state").value !== "annunciated");
   }
 
   counted(counts, pulse) {
-    $("alarms-n").textContent = String(counts.alarms);
-    if (!this.filtered) this.total = counts.alarms;
+    $("alarms-n").textContent = String(counts.annunciated);
+    if (!this.filtered) this.total = counts.annunciated;
     this.pulse = pulse;
     this.noted(counts);
     // rows beyond the cap were never sent: when those in hand have gone, ask for the next ones
@@ -83,7 +85,8 @@ export class Alarms {
     if (this.rows.size === 0 && this.filtered) note.textContent = t("alarms.none_match");
     else if (this.rows.size === 0 && this.total === 0) {
       const sure = this.live.why() === null;
-      note.replaceChildren(el("b", {}, t("alarms.empty")), sure ? el("span", {}, t("alarms.empty_note", counts)) : "");
+      const kept = counts.alarms - counts.annunciated;
+      note.replaceChildren(el("b", {}, t("alarms.empty")), sure ? el("span", {}, t("alarms.empty_note", counts)) : "", kept ? el("span", {}, t("alarms.kept", { n: kept })) : "");
     } else if (more > 0) note.textContent = t("alarms.more", { n: more });
   }
 
