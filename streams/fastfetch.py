@@ -19,8 +19,11 @@ import aiokafka
 import faust
 import faust.transport.drivers.aiokafka as driver
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.types import TP, ConsumerMessage
 
+ERRORS_S = 0.5
+FAILED_FETCHES = 10
 FETCH_S = 0.25  # a fetch waits so long for records at most, and a seek for a fetch
 BATCH_RECORDS = 128  # of one partition in one batch at most: partitions take turns
 
@@ -47,6 +50,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._moving = asyncio.Lock()  # held by who fetches and hands on, and by who sets positions
+        self._failed = 0  # fetches in a row
         self.stop_flow()  # until the first assignment is sought
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -59,7 +63,7 @@ class BatchConsumer(driver.Consumer):
         async with self._moving:
             if not self.flow_active or self.should_stop:
                 return
-            found, active = await self._wait_next_records(min(timeout, FETCH_S))
+            found, active = await self._fetched(min(timeout, FETCH_S))
             generation = self.app.consumer_generation_id
             for tp, records in in_turn(found or {}, BATCH_RECORDS):
                 if not self.flow_active or self.should_stop or self.app.consumer_generation_id != generation:
@@ -67,6 +71,20 @@ class BatchConsumer(driver.Consumer):
                 if active is None or tp in active or tp in self._buffered_partitions:
                     self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                     yield tp, Batch.of(tp, records, generation)
+
+    async def _fetched(self, timeout: float) -> Any:
+        """An error of the group is told to who is fetching, too. One that stays is raised, and ends the worker."""
+        try:
+            found = await self._wait_next_records(timeout)
+        except KafkaError as error:
+            self._failed += 1
+            if self._failed >= FAILED_FETCHES:
+                raise
+            self.log.warning("a fetch failed, and is tried again: %r", error)
+            await self.sleep(ERRORS_S)
+            return None, None
+        self._failed = 0
+        return found
 
     async def perform_seek(self) -> None:
         """To what is committed, or the beginning. Nothing is fetched from now on until the flow is resumed."""
@@ -77,6 +95,22 @@ class BatchConsumer(driver.Consumer):
             fresh = [tp for tp in self.assignment() if not self._read_offset[tp]]
             if fresh:
                 await self._thread.seek_to_beginning(*(TopicPartition(*tp) for tp in fresh))
+
+    @driver.Consumer.task
+    async def hear_errors(self) -> None:
+        """Frees the group's coordination: after an error it stands still until somebody has heard of it.
+
+        aiokafka tells the next caller of its `getmany`, which Faust does not use. Raises what ended the coordination.
+        """
+        while not self.should_stop:
+            await self.sleep(ERRORS_S)
+            coordinator = self._thread._ensure_consumer()._coordinator
+            try:
+                await self._thread.call_thread(coordinator.check_errors)
+            except KafkaError as error:
+                if coordinator._coordination_task.done():
+                    raise
+                self.log.warning("the group's coordination goes on after %r", error)
 
 
 def in_turn(found: Mapping[TP, Sequence[Any]], size: int) -> Iterator[tuple[TP, Sequence[Any]]]:

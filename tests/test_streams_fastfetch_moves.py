@@ -1,4 +1,5 @@
-"""Records that arrive while Faust seeks to what is committed reach the agent, though nothing more ever comes."""
+"""Faust's consumer as we have it: what arrives while it seeks is heard though nothing more ever comes, and it joins its
+group again after an error."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,6 +7,8 @@ from collections.abc import Iterable
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer import group_coordinator
+from aiokafka.errors import KafkaError
 from kafka import KafkaProducer
 
 from schemas.settings import Settings
@@ -85,6 +88,41 @@ def test_what_is_fetched_during_a_seek_is_not_lost(
             await app.stop()
 
     sender = producer(broker.servers)
+    try:
+        asyncio.run(play())
+    finally:
+        sender.close()
+
+
+def test_a_worker_joins_again_after_an_error_of_the_group(ground: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's coordination waits until somebody hears of the error, and while it waits nothing is fetched."""
+    ready = asyncio.Event()
+    ready.set()
+    app, heard = listening(ground.servers, ready)
+    join = group_coordinator.GroupCoordinator._do_rejoin_group
+    failed = asyncio.Event()
+
+    async def failing_once(self: group_coordinator.GroupCoordinator, subscription: object) -> bool:
+        if not failed.is_set():
+            failed.set()
+            raise KafkaError("not to be retried")
+        return bool(await join(self, subscription))
+
+    async def play() -> None:
+        await app.start()
+        try:
+            await heard_all(heard, await asyncio.to_thread(send, sender, b"first"))
+            monkeypatch.setattr(group_coordinator.GroupCoordinator, "_do_rejoin_group", failing_once)
+            thread = app.consumer._thread
+            await thread.call_thread(thread._consumer._coordinator.request_rejoin)
+            async with asyncio.timeout(PATIENCE_S):
+                while not failed.is_set():
+                    await asyncio.sleep(0.01)
+            await heard_all(heard, await asyncio.to_thread(send, sender, b"second"))
+        finally:
+            await app.stop()
+
+    sender = producer(ground.servers)
     try:
         asyncio.run(play())
     finally:
