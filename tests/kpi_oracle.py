@@ -5,10 +5,12 @@ from datetime import date, datetime, timedelta, timezone
 
 CN = timezone(timedelta(hours=8))
 KPIS = (
-    "K01", "K02", "K03a", "K03b", "K04a", "K04b", "K05", "K06a", "K06b", "K07", "K09", "K14a", "K18a", "K18c", "K21b",
+    "K01", "K02", "K03a", "K03b", "K04a", "K04b", "K05", "K06a", "K06b", "K07", "K09", "K11b",
+    "K12b", "K13", "K14a", "K18a", "K18c", "K21b",
 )  # fmt: skip
 COUNTS = ("K02", "K03a", "K03b", "K07", "K18c")
 GRACE = 30
+REBOUND_DAYS = 6  # of the lives drawn by the test; the product's own number is a parameter
 LEADING = ("responsibility_assigned", "hazard_transferred", "blind_spot_raised")
 ROOT = {"technology", "engineering"}
 OUT = ("hazard_voided", "hazard_merged", "hazard_downgraded")
@@ -37,11 +39,13 @@ def oracle(events, as_of, known, span, by):
     sums = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
     if not by:
         sums[()]["K05"]
-    for life in lives.values():
-        one = hazard(life, as_of, start, end)
-        if one is None:
-            continue
+    told = [one for life in lives.values() if (one := hazard(life, as_of, start, end)) is not None]
+    for one in told:
+        one["K12b"] = rebound(one, told, start, end)
+    final = (as_of - (end - timedelta(days=1))).days >= REBOUND_DAYS
+    for one in told:
         codes = one.pop("group")
+        one.pop("cycles")
         group = tuple(codes[name] for name in by)
         for kpi, counts in one.items():
             for i, n in enumerate(counts):
@@ -52,11 +56,31 @@ def oracle(events, as_of, known, span, by):
             num, den, excluded = figures[kpi]
             if kpi in ("K04a", "K04b"):  # `num` counts what stands in the way
                 result[kpi, *group] = (int(num == 0), 1, int(num == 0), excluded)
+            elif kpi == "K12b" and not final:
+                result[kpi, *group] = (None, den, None, excluded)
             elif kpi in COUNTS:
                 result[kpi, *group] = (num, None, num, excluded)
             else:
                 result[kpi, *group] = (num, den, num / den if den else None, excluded)
     return result
+
+
+def rebound(one, told, start, end):
+    """(came back, closed, lost) of one hazard: each closing of the window against what happened after it."""
+    mine, soon = one["cycles"], timedelta(days=REBOUND_DAYS)
+    closed = came_back = False
+    for closing, reopening in mine["closings"]:
+        if not start <= closing.astimezone(CN).date() < end:
+            continue
+        closed = True
+        found_again = [
+            other["cycles"]["found"] for other in told
+            if other is not one and other["cycles"]["major"] and other["cycles"]["site"] == mine["site"]
+            and any(a is not None and a == b for a, b in zip(other["cycles"]["clause"], mine["clause"], strict=True))
+        ]  # fmt: skip
+        came_back |= any(closing < moment <= closing + soon for moment in found_again)
+        came_back |= reopening is not None and reopening - closing <= soon
+    return came_back, closed, mine["lost"]
 
 
 def overdue_at(due, day):
@@ -130,6 +154,25 @@ def hazard(life, as_of, start, end):
     back = bool(begins) and as_of - max(reopenings).astimezone(CN).date() > timedelta(days=GRACE)
     standing = major and is_open
 
+    judged = [e["data"].get("criterion_id") for e in past if e["kind"] == "hazard_judged"]
+    cycles = []
+    for n in range(len(begins) + 1):
+        of_cycle = [c for c in closings if cycle(c) == n]
+        if of_cycle:
+            cycles.append((min(of_cycle), begins[n] if n < len(begins) else None))
+    orders = []
+    for n, e in enumerate(past):
+        if major and e["kind"] == "supervision_ordered":
+            lifts = [when(x["occurred_at"]) for x in past[n:] if x["kind"] == "supervision_lifted"]
+            day = cn_date(e["data"]["due_at"]) if e["data"].get("due_at") else None
+            mine = day is not None and start <= day < end
+            orders.append((mine and bool(lifts) and lifts[0].astimezone(CN).date() <= day, mine, day is None))
+    checks = {}
+    for e in past:
+        if e["kind"] == "similar_check_opened":
+            checks.setdefault(e["data"]["similar_site_id"], False)
+        elif e["kind"] == "similar_check_done":
+            checks[e["data"]["similar_site_id"]] = True
     leading = [e["kind"] for e in past if e["kind"] in LEADING]
     blind = bool(leading) and leading[-1] == "blind_spot_raised"
     led = any(kind != "blind_spot_raised" for kind in leading) and not blind
@@ -144,6 +187,14 @@ def hazard(life, as_of, start, end):
     return {
         "group": {"region": data["region"], "city": data["region"][:4] + "00" if data["region"] else "",
                   "industry": data["industry"]},
+        "cycles": {
+            "closings": cycles if major and is_found else [], "major": major and is_found, "lost": lost,
+            "found": registration and when(registration["data"]["found_at"]),
+            "site": registration and registration["site_id"],
+            "clause": (judged[-1] if judged else None, registration and data.get("root_criterion_id")),
+        },
+        "K11b": [sum(order[i] for order in orders) for i in range(3)],
+        "K13": (sum(checks.values()), len(checks), not checks) if cleared else (0, 0, 0),
         "K01": (stock and not is_open, stock, lost),
         "K02": (stock and is_open, 0, lost),
         "K03a": (new, 0, lost),

@@ -123,6 +123,7 @@ def test_kpis_over_hazards_from_the_events_on(spark, tmp_path):
         SparkKpis(spark).hazards(ending(day), None, GROUPINGS)
         for kpi_id in kpi_ids("hazards"):
             compare(spark, facts, kpi_id, None)
+        compare(spark, facts, "K12b", (day_start(day.replace(month=1, day=1)), day_start(day - dt.timedelta(days=180))))
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - (set(ON_SPARK) if not LONG else {"hazards"})))

@@ -114,9 +114,10 @@ class SparkKpis:
         self._spark = spark
 
     def hazards(self, as_of: dt.datetime, known_as_of: dt.datetime | None, groupings: Sequence[Sequence[str]]) -> None:
-        """Make `hazard_facts` of the view `hazard_events`: the facts as of an instant, once for every grouping."""
+        """Make of the view `hazard_events` `facts_at`, as of an instant, and `hazard_facts`, for every grouping."""
         facts = self._spark.sql(translated(facts_query(), {"as_of": as_of, "known_as_of": known_as_of}))
         facts = facts.where("is_found OR in_m").cache()
+        facts.createOrReplaceTempView("facts_at")
         together([self._grouped(facts, by) for by in groupings]).createOrReplaceTempView("hazard_facts")
 
     def _grouped(self, facts: "DataFrame", by: Sequence[str]) -> "DataFrame":

@@ -43,8 +43,39 @@ deadline AS (
     FROM dues WHERE due IS NOT NULL GROUP BY ALL
 ),
 closing AS (
-    SELECT subject_id AS hazard_id, cycle, min(occurred_at) AS closed_at
-    FROM cycled WHERE kind = 'hazard_closed' GROUP BY ALL
+    SELECT subject_id AS hazard_id, cycle,
+        min(occurred_at) FILTER (kind = 'hazard_closed') AS closed_at,
+        min(occurred_at) FILTER (kind = 'hazard_reopened') AS began_at
+    FROM cycled WHERE kind IN ('hazard_closed', 'hazard_reopened') GROUP BY ALL
+),
+-- the closing of each cycle, and the reopening that began the next
+closings_of AS (
+    SELECT hazard_id, list({'closed_at': closed_at, 'reopened_at': next_at}) AS closings
+    FROM (SELECT *, lead(began_at) OVER (PARTITION BY hazard_id ORDER BY cycle) AS next_at FROM closing)
+    WHERE closed_at IS NOT NULL GROUP BY hazard_id
+),
+-- each order of supervision, and the first lifting after it
+supervisions_of AS (
+    SELECT hazard_id, list({'due': due, 'lifted_at': lifted_at}) AS supervisions
+    FROM (
+        SELECT subject_id AS hazard_id, kind, due_day(data->>'$.due_at') AS due,
+            min(CASE WHEN kind = 'supervision_lifted' THEN occurred_at END) OVER (
+                PARTITION BY subject_id ORDER BY nth ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+            ) AS lifted_at
+        FROM past WHERE kind IN ('supervision_ordered', 'supervision_lifted')
+    )
+    WHERE kind = 'supervision_ordered' GROUP BY hazard_id
+),
+similar_sites_of AS (
+    SELECT hazard_id, count(*) AS similar_sites, count(hits) AS similar_done, sum(hits) AS similar_hits
+    FROM (
+        SELECT subject_id AS hazard_id, data->>'$.similar_site_id' AS similar_site_id,
+            last(coalesce((data->>'$.hits')::BIGINT, 0) ORDER BY nth) FILTER (kind = 'similar_check_done') AS hits
+        FROM past
+        WHERE kind IN ('similar_check_opened', 'similar_check_done') AND data->>'$.similar_site_id' <> ''
+        GROUP BY ALL
+    )
+    GROUP BY hazard_id
 ),
 life AS (
     SELECT subject_id AS hazard_id,
@@ -135,6 +166,12 @@ SELECT
     coalesce(has_interim, false) AS has_interim,
     coalesce(production = 'production_stopped', false) AS is_stopped,
     coalesce(supervision = 'supervision_ordered', false) AS is_supervised,
+    supervisions,
+    closings,
+    r->>'$.root_criterion_id' AS root_criterion_id,
+    similar_sites,
+    similar_done,
+    similar_hits,
     major_since,
     regulator_told_at,
     congress_told_at,
@@ -154,5 +191,8 @@ SELECT
 FROM life
 LEFT JOIN registered USING (hazard_id)
 LEFT JOIN deadline USING (hazard_id)
+LEFT JOIN closings_of USING (hazard_id)
+LEFT JOIN supervisions_of USING (hazard_id)
+LEFT JOIN similar_sites_of USING (hazard_id)
 LEFT JOIN closing AS current USING (hazard_id, cycle)
 LEFT JOIN closing AS answering ON answering.hazard_id = life.hazard_id AND answering.cycle = deadline.due_cycle;
