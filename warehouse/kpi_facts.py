@@ -69,7 +69,11 @@ class FactsAt:
 
     kind: str
     groups: tuple[str, ...] = GROUPS
-    newest: str  # a query for the newest instant recorded up to $known_as_of, microseconds
+    known: str  # the relation whose newest row, recorded up to $known_as_of, dates the data
+    newest = (
+        "SELECT epoch_us(max(recorded_at)) FROM {known} "
+        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
+    )
     table: str  # the relation that the queries of the kind read
     member: str  # the group of which one stands for one thing counted
 
@@ -78,11 +82,13 @@ class FactsAt:
         self.as_of = ending(as_of)
         self.known_as_of = None if known_as_of is None else ending(known_as_of)
         self._materialise({"as_of": self.as_of, "known_as_of": self.known_as_of})
-        newest = con.execute(self.newest, self._bound(self.newest, {"known_as_of": self.known_as_of})).fetchone()
+        dated = self.newest.format(known=self.known)
+        newest = con.execute(dated, self._bound(dated, {"known_as_of": self.known_as_of})).fetchone()
         self.data_as_of = from_us(newest[0]).astimezone(SHANGHAI) if newest and newest[0] is not None else None
 
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        raise NotImplementedError
+    def _materialise(self, values: dict[str, Any]) -> None:
+        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {self.kind}_at AS {sql}", self._bound(sql, values))
 
     def rows(
         self, by: Sequence[str] = (), window: Window | None = None, kpis: Iterable[str] | None = None
@@ -133,17 +139,13 @@ class FactsAt:
 class HazardsAt(FactsAt):
     """The facts of all hazards. `con` must have `hazard_events` and the macro `hazards_as_of`."""
 
-    kind, table, member = "hazards", "hazard_facts", "hazard_id"
-    newest = (
-        "SELECT epoch_us(max(recorded_at)) FROM hazard_events "
-        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
-    )
+    kind, table, member, known = "hazards", "hazard_facts", "hazard_id", "hazard_events"
 
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
+    def _materialise(self, values: dict[str, Any]) -> None:
         self._con.execute(
             "CREATE OR REPLACE TEMP TABLE facts_at AS "
             "SELECT * FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)",
-            instants,
+            values,
         )
 
 
@@ -151,12 +153,10 @@ class ClearanceAt(FactsAt):
     """Days on which major hazards were out of control, by unit. `con` must have `hazard_events` and `sites`."""
 
     kind, table, member, groups = "clearance", "clearance_facts", "site_id", LIST_GROUPS
-    newest = HazardsAt.newest
+    known = "hazard_events"
 
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
-        values = {**instants, "grace_days": parameters_of("K04b")["grace_days"]}
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE clearance_at AS {sql}", values)
+    def _materialise(self, values: dict[str, Any]) -> None:
+        super()._materialise({**values, "grace_days": parameters_of("K04b")["grace_days"]})
 
 
 class ListsAt(FactsAt):
@@ -166,14 +166,10 @@ class ListsAt(FactsAt):
     """
 
     kind, table, member, groups = "lists", "list_facts", "site_id", LIST_GROUPS
-    newest = (
-        "SELECT epoch_us(max(recorded_at)) FROM criteria_versions "
-        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
-    )
+    known = "criteria_versions"
 
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE lists_at AS {sql}", instants)
+    def _materialise(self, values: dict[str, Any]) -> None:
+        super()._materialise(values)
         self._con.execute("CREATE OR REPLACE TEMP TABLE industries_in_scope (named VARCHAR, industry VARCHAR)")
         for (named,) in self._con.execute("SELECT DISTINCT industry FROM sites WHERE industry <> ''").fetchall():
             for industry in vocabulary().industry_ids(named) or (named,):
@@ -184,14 +180,7 @@ class ProgrammeAt(FactsAt):
     """What the plan's own tables say. `con` must have `programme_events`, `departments` and `criteria_documents`."""
 
     kind, table, member, groups = "programme", "programme_facts", "subject_id", PROGRAMME_GROUPS
-    newest = (
-        "SELECT epoch_us(max(recorded_at)) FROM programme_events "
-        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
-    )
-
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE programme_at AS {sql}", instants)
+    known = "programme_events"
 
 
 class QualityAt(FactsAt):
@@ -201,25 +190,14 @@ class QualityAt(FactsAt):
     """
 
     kind, table, member, groups = "quality", "quality_facts", "site_id", LIST_GROUPS
-    newest = "SELECT epoch_us(max(last_at)) FROM sensor_days"
-
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE quality_at AS {sql}", {"as_of": instants["as_of"]})
+    known, newest = "sensor_days", "SELECT epoch_us(max(last_at)) FROM {known}"
 
 
 class AlarmsAt(FactsAt):
     """Episodes and chatter of alarms. `con` must have `alarm_events`, `hazard_events` and `sites`."""
 
     kind, table, member, groups = "alarms", "alarm_facts", "site_id", LIST_GROUPS
-    newest = (
-        "SELECT epoch_us(max(recorded_at)) FROM alarm_events "
-        "WHERE $known_as_of::TIMESTAMPTZ IS NULL OR recorded_at <= $known_as_of"
-    )
-
-    def _materialise(self, instants: dict[str, dt.datetime | None]) -> None:
-        sql = (KINDS[self.kind] / "_facts.sql").read_text("utf-8")
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE alarms_at AS {sql}", instants)
+    known = "alarm_events"
 
 
 def _held_against(kpi_id: str, value: float | None, detail: dict[str, Any]) -> dict[str, Any]:
