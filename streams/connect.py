@@ -66,6 +66,11 @@ def producer(servers: str, *, linger_ms: int = 5) -> KafkaProducer:
     )  # fmt: skip
 
 
+def admin_client(servers: str) -> KafkaAdminClient:
+    """An admin client that finds a broker soon after it has come back. Raises KafkaError after 30 s in vain."""
+    return KafkaAdminClient(bootstrap_servers=servers, reconnect_backoff_max_ms=_RECONNECT_MS)
+
+
 def ensure_topics(servers: str, patience_s: float = 30) -> list[str]:
     """Create what is missing and check partition counts; returns the created names. Raises NotConnected."""
     deadline = time.monotonic() + patience_s
@@ -79,7 +84,7 @@ def ensure_topics(servers: str, patience_s: float = 30) -> list[str]:
 
 
 def _ensure(servers: str) -> list[str]:
-    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin = admin_client(servers)
     try:
         present = set(admin.list_topics())
         wanted = topics()
@@ -108,7 +113,7 @@ def log_ids(servers: str) -> dict[str, str]:
     taken for a new log, what was absorbed of the old one would be absorbed again. Waits. Raises NotConnected.
     """
     deadline = time.monotonic() + _METADATA_S
-    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin = admin_client(servers)
     try:
         while True:
             rows = admin.describe_topics(list(topics()))
@@ -124,7 +129,7 @@ def log_ids(servers: str) -> dict[str, str]:
 
 def log_id_of(servers: str, topic: str) -> str:
     """The log id of a topic that is not ours. Raises NotConnected if the broker has none of that name."""
-    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin = admin_client(servers)
     try:
         if topic not in admin.list_topics():
             raise NotConnected(f"the broker at {servers} has no topic {topic}")

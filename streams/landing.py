@@ -17,13 +17,12 @@ import faust
 import mode
 import orjson
 from kafka import KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient
 from kafka.errors import RetriableError
 
 from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
-from streams.connect import bootstrap_servers, ensure_topics, log_ids, producer
+from streams.connect import admin_client, bootstrap_servers, ensure_topics, log_ids, producer
 from streams.departure import end_within
 from streams.faustapp import end_without_flow, faust_app, prepare, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
@@ -199,7 +198,7 @@ def _take(lander: Lander, servers: str, places: list[Place]) -> dict[str, str]:
 def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
     """What the group has committed. A broker that has just come back denies for a while to be the coordinator."""
     deadline = time.monotonic() + COORDINATOR_S
-    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin = admin_client(servers)
     try:
         while True:
             try:
