@@ -22,8 +22,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP, ConsumerMessage
 
-ERRORS_S = 0.5
-FAILED_FETCHES = 10
+ERRORS_S = 0.5  # after so long an error of the group is heard of, and a failed fetch tried again
+FAILED_FETCHES = 10  # in a row, and the worker ends
 FETCH_S = 0.25  # a fetch waits so long for records at most, and a seek for a fetch
 BATCH_RECORDS = 128  # of one partition in one batch at most: partitions take turns
 
@@ -104,7 +104,10 @@ class BatchConsumer(driver.Consumer):
         """
         while not self.should_stop:
             await self.sleep(ERRORS_S)
-            coordinator = self._thread._ensure_consumer()._coordinator
+            consumer = self._thread._consumer
+            coordinator = consumer and consumer._coordinator
+            if coordinator is None:  # it has not started yet
+                continue
             try:
                 await self._thread.call_thread(coordinator.check_errors)
             except KafkaError as error:
