@@ -79,6 +79,7 @@ class IndustryPart(Message):
     zh: str
     en: str
     shared: bool = False
+    high_risk: bool = False
     aliases: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
@@ -89,6 +90,7 @@ class Industry(Message):
     en: str
     aliases: tuple[str, ...] = ()
     general: bool = False  # its list binds every industry (fire, special equipment)
+    high_risk: bool = False  # with all its parts
     words: tuple[str, ...] = ()
     parts: tuple[IndustryPart, ...] = ()
 
@@ -131,6 +133,7 @@ class Vocabulary:
         self._named: dict[str, tuple[str, ...]] = {}  # name -> industries and sub-industries
         self._words: dict[str, tuple[str, ...]] = {}  # word of a finding -> what it tells
         self.shared: set[str] = set()
+        self._high_risk: set[str] = set()
         for industry in industries:
             self._put(industry.id, industry)
             for part in industry.parts:
@@ -154,6 +157,8 @@ class Vocabulary:
             self._words[word.lower()] = (*self._words.get(word.lower(), ()), name)
         if isinstance(each, IndustryPart) and each.shared:
             self.shared.add(name)
+        if each.high_risk:
+            self._high_risk.add(name)
 
     def _tighten(
         self, kinds: tuple[str, ...], name: str, value: float | None, stricter: Callable[[list[float]], float]
@@ -187,6 +192,10 @@ class Vocabulary:
             return tuple(inside) or ids
         within = [name for name in self._named if name in text and len(name) > 1]
         return self._named[max(within, key=len)] if within else ()
+
+    def is_high_risk(self, text: str) -> bool:
+        """Whether an industry, by id or name, is a high-risk sector, wholly or as part of one."""
+        return any(i in self._high_risk or i.split("/")[0] in self._high_risk for i in self.industry_ids(text))
 
     def told_by(self, text: str) -> frozenset[str]:
         """The industries and sub-industries that the words of a finding tell."""

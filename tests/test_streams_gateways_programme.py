@@ -41,7 +41,11 @@ FILLED: dict[str, list[dict[str, Any]]] = {
     "accidents": [{"accident_id": "S-1", "grade": "较大事故", "deaths": 3, "region": "140402",
                    "occurred_on": "2026-05-02"}],
     "inspections": [{"inspection_id": "C-1", "kind": "专家帮扶", "unit": "县应急局", "done_at": "2026-05-02",
-                     "led_by_principal": "否", "findings": 4}],
+                     "led_by_principal": "否", "findings": 4, "site_id": "m1",
+                     "criteria": "MEM21-4-1、MEM21-4-2"}],
+    "help_plans": [{"enterprise_id": "91140400MA0EXAMPLE", "year": 2026, "unit": "市应急局",
+                    "planned_at": "2026-01-10"}],
+    "cases": [{"case_id": "L-1", "unit": "市应急局", "title": "瓦斯超限作业", "published_at": "2026-05-06"}],
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import yaml
 import warehouse
 from schemas.catalogue_records import CatalogueDocument
 from schemas.clauses import Clause, Document
-from schemas.registry import Department
+from schemas.registry import Department, Site
 from schemas.tables import TABLES
 from schemas.times import EPOCH, day_start
 from warehouse.kpi_facts import ProgrammeAt
@@ -66,6 +66,9 @@ def warehouse_of(case: dict[str, Any], data: Path) -> duckdb.DuckDBPyConnection:
     departments = [Department.parse(each) for each in case.get("departments", ())]
     land(data, "registry_departments", "registry.departments",
          [{"key": d.department_id, "value": d.encode().decode()} for d in departments])  # fmt: skip
+    sites = [Site.parse(each) for each in case.get("sites", ())]
+    land(data, "registry_sites", "registry.sites",
+         [{"key": s.site_id, "value": s.encode().decode()} for s in sites])  # fmt: skip
     land(data, "criteria_catalogue", "criteria.catalogue",
          [document(name, day) for name, day in case.get("documents", {}).items()])  # fmt: skip
     return warehouse.connect(data)
@@ -76,7 +79,9 @@ def test_case(path: Path, tmp_path: Path) -> None:
     case = yaml.safe_load(path.read_text("utf-8"))
     con = warehouse_of(case, tmp_path)
     for ask in case["expect"]:
-        rows = ProgrammeAt(con, ask["as_of"], ask.get("known_as_of")).rows(ask.get("by", ()), None, [path.parent.name])
+        window = ask.get("window") and tuple(map(day_start, ask["window"]))
+        facts = ProgrammeAt(con, ask["as_of"], ask.get("known_as_of"))
+        rows = facts.rows(ask.get("by", ()), window, [path.parent.name])
         found = {tuple(sorted(row.group.items())): row for row in rows}
         row = found[tuple(sorted(ask.get("group", {}).items()))]
         for name in ("num", "den", "value", "excluded"):

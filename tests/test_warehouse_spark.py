@@ -146,6 +146,8 @@ def test_kpis_over_everything_else_from_the_facts_on(kind, spark, tmp_path):
             view = facts_view(kind)
             query = f"SELECT CASE WHEN len(grp.names) = 0 THEN '' ELSE {grp} END AS grp, * EXCLUDE grp FROM {view}"
             hand_over(spark, con, view, query, folder)
+            if kind == "programme":
+                hand_over(spark, con, "programme_at", "FROM programme_at", folder)
             if kpi_id == "K17c":
                 hand_over(spark, con, "criteria_clauses", "FROM criteria_clauses", folder)
             compare(spark, facts, kpi_id, window)

@@ -177,10 +177,20 @@ class ListsAt(FactsAt):
 
 
 class ProgrammeAt(FactsAt):
-    """What the plan's own tables say. `con` must have `programme_events`, `departments` and `criteria_documents`."""
+    """What the plan's own tables say. `con` must have `programme_events`, `departments`, `sites`, `criteria_documents`.
+
+    The registry tells of the sites and departments of today only: those are in scope on any day.
+    """
 
     kind, table, member, groups = "programme", "programme_facts", "subject_id", PROGRAMME_GROUPS
     known = "programme_events"
+
+    def _materialise(self, values: dict[str, Any]) -> None:
+        self._con.execute("CREATE OR REPLACE TEMP TABLE high_risk_industries (named VARCHAR)")
+        for (named,) in self._con.execute("SELECT DISTINCT industry FROM sites WHERE industry <> ''").fetchall():
+            if vocabulary().is_high_risk(named):
+                self._con.execute("INSERT INTO high_risk_industries VALUES (?)", [named])
+        super()._materialise(values)
 
 
 class QualityAt(FactsAt):

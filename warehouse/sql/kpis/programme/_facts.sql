@@ -43,6 +43,11 @@ SELECT
     max(occurred_at) FILTER (kind = 'tip_received') AS tip_at,
     max(occurred_at) FILTER (kind = 'tip_verified') AS tip_verified_at,
     max(occurred_at) FILTER (kind = 'accident_reported') AS accident_at,
+    max(occurred_at) FILTER (kind = 'inspection_done') AS inspected_at,
+    max(data->>'$.led_by_principal') FILTER (kind = 'inspection_done') = 'true' AS is_led,
+    max((data->>'$.findings')::BIGINT) FILTER (kind = 'inspection_done') AS findings,
+    max(occurred_at) FILTER (kind = 'help_planned') AS help_planned_at,
+    max(occurred_at) FILTER (kind = 'case_published') AS case_at,
     max(data->>'$.kind') AS what,
     max(data->>'$.subject') AS area,
     max(data->>'$.grade') AS grade,
@@ -64,3 +69,15 @@ SELECT
     CASE WHEN length(region) = 6 THEN left(region, 2) || '0000' END AS province,
     department_id IN (SELECT held_by FROM publicised) OR name IN (SELECT held_by FROM publicised) AS publicised
 FROM departments
+UNION ALL BY NAME
+-- Every unit of today's registry: an enterprise, in each region and industry where it has a site.
+SELECT DISTINCT
+    'unit/' || coalesce(nullif(enterprise_id, ''), site_id) AS subject_id,
+    nullif(enterprise_id, '') AS enterprise_id,
+    enterprise_name AS title,
+    region,
+    city,
+    province,
+    industry,
+    coalesce(industry IN (SELECT named FROM high_risk_industries), false) AS is_high_risk
+FROM sites
