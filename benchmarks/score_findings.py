@@ -51,8 +51,14 @@ class Scored:
 
     @property
     def trap_right(self) -> bool:
-        """A clause of the list in force comes first; where no list binds, nothing is called major."""
-        return self.within(1) if self.label["expect"]["verdict"] == "major" else not self.called_major
+        """A clause of the list in force comes first; where no list binds, nothing is called major.
+
+        A clause that may be called major or not (of AQ 3067 only topics are known) comes first if it is called so.
+        """
+        expect = self.label["expect"]
+        if expect["verdict"] == "major" or (self.called_major and self.verdict_right):
+            return self.within(1)
+        return not self.called_major
 
     @property
     def parts_found(self) -> bool:

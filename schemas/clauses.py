@@ -142,6 +142,7 @@ class Clause(Authored):
     phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
     contrasts: tuple[str, ...] = ()  # sentences near its subject that are no hazard of it
     excludes: tuple[str, ...] = ()  # words that say the clause's exemption holds, or that it was put right
+    regardless: bool = False  # that it happened is enough, whatever was done about it since
     mentions: tuple[str, ...] = ()  # a sentence that says none of these speaks of something else
     limits: tuple[Limit, ...] = ()
     note: str = ""

@@ -1,6 +1,7 @@
 """What an issue's words, numbers and cues say of every clause that might be meant. Pure."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -22,8 +23,11 @@ from streams.splitting import pieces
 
 ORDINARY = Path(__file__).with_name("ordinary.yaml")
 LOOKED_AT = 5  # candidates whose numbers and exemptions are read
+NOTHING_UNDONE = 1.5  # log odds by which a clause may lead one of which what was done since undoes nothing
 FARTHEST_BEHIND = 6.0  # in log odds of the order; one that is farther behind the first could not be named anyway
 _NEGATIONS = "未不非"
+_DENIED = re.compile(r"(?:[未不非]|[不未]是|不属于?|不算|不在|并非|未有|未见)$")  # what stands before a word it denies
+_ON = re.compile(r"但|可(?!能)|却|不过|就是|只是|试|仍|继续")  # goes on about the thing in the piece before
 _NEAR = LIKE.index("near")
 _AGREE = 2  # likenesses, of the bag and of the nearest sentence, that may each put the same clause first
 _READ = ("number_met", "number_missing", "number_broken", "exempt")  # of a candidate, by reading on
@@ -97,6 +101,7 @@ class Field:
         like = self._index.likeness(folded, place)
         found = numbers(folded.text)
         cues = {name: len(pattern.findall(folded.text)) for name, pattern in lexicon().cues.items()}
+        spoken = _spoken_of(folded.text, cues)
         tells, fixed = self._tells(told)
         raw = self._weights @ like.rows
         raw += fixed
@@ -111,13 +116,15 @@ class Field:
                 continue
             features = dict(zip(LIKE, likes, strict=True))
             features["other_list"], features["told"] = float(self._other[number]), float(tells[number])
-            candidate = self._candidate(prepared, features, sum_, folded.text, found)
+            candidate = self._candidate(prepared, features, sum_, folded.text, found, spoken)
             if number < self._own:
                 candidates.append(candidate)
             elif not candidate.excluded:
                 rival = candidate
                 like = replace(like, general=max(like.general, features["near"]))
         candidates.sort(key=lambda each: (-each.order, each.clause.id))
+        if candidates and _calm(folded.text, cues):
+            candidates = _that_it_happened(candidates)
         features = self._sure(candidates, folded.text, found, cues, like, rival)
         if candidates:
             nearest = [self._clauses[int(row[: self._own].argmax())] for row in like.rows[:_AGREE]]
@@ -125,7 +132,13 @@ class Field:
         return Issue(text, folded, tuple(candidates), features, cues, like.general, rival)
 
     def _candidate(
-        self, prepared: Prepared, features: dict[str, float], likeness: float, text: str, found: Sequence[Number]
+        self,
+        prepared: Prepared,
+        features: dict[str, float],
+        likeness: float,
+        text: str,
+        found: Sequence[Number],
+        spoken: str,
     ) -> Candidate:
         readings, broken = prepared.unread, None
         features["number_met"] = features["number_broken"] = 0.0
@@ -142,7 +155,7 @@ class Field:
             if word in text and _says(text, word):
                 exemption = word
                 break
-        unsaid = () if any(word in text for word in prepared.mentions) else prepared.mentions
+        unsaid = () if any(word in spoken for word in prepared.mentions) else prepared.mentions
         features["exempt"] = float(bool(exemption or unsaid))
         order = self._calibration.order
         place = likeness + sum([order[name] * features[name] for name in _READ if features[name]])
@@ -164,6 +177,8 @@ class Field:
         if not candidates:
             return features
         first = candidates[0]
+        if first.clause.regardless:
+            features["calm"] = features["cured"] = 0.0
         rest = candidates[1].order if len(candidates) > 1 else 0.0
         rest = max(rest, rival.order) if rival else rest
         over = max((c.features["near"] for c in candidates if c.excluded), default=0.0)
@@ -195,6 +210,26 @@ def _calm(text: str, cues: dict[str, int]) -> bool:
     )
 
 
+def _spoken_of(text: str, cues: dict[str, int]) -> str:
+    """`text` without the pieces that only say of a thing that it is in order, where another one has a defect."""
+    held = pieces(text) if cues["fine"] and cues["defect"] else ()
+    said = lexicon().cues
+    wrong = [bool(said["defect"].search(each)) for each in held]
+    if not any(wrong):
+        return text
+    return ",".join(
+        each for each, defect, after in zip(held, wrong, (*held[1:], ""), strict=True)
+        if defect or _ON.match(after) or not said["fine"].search(each)
+    )  # fmt: skip
+
+
+def _that_it_happened(candidates: list[Candidate]) -> list[Candidate]:
+    """`candidates`, where all was done that could be: of two as likely, first the one of which that undoes nothing."""
+    least = candidates[0].order - NOTHING_UNDONE
+    held = [c for c in candidates if c.clause.regardless and c.order >= least and not c.excluded][:1]
+    return [*held, *(c for c in candidates if c not in held)]
+
+
 def _first_of(raw: NDArray[np.float64]) -> NDArray[np.intp]:
     """Where the highest LOOKED_AT of `raw` are, without those too far behind."""
     count = min(LOOKED_AT, len(raw))
@@ -213,7 +248,7 @@ def _says(text: str, word: str) -> bool:
     """Whether `text` says `word` and does not deny it."""
     at = text.find(word)
     while at >= 0:
-        if word[0] in _NEGATIONS or not at or text[at - 1] not in _NEGATIONS:
+        if word[0] in _NEGATIONS or not _DENIED.search(text[max(0, at - 3) : at]):
             return True
         at = text.find(word, at + 1)
     return False

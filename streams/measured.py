@@ -23,7 +23,7 @@ _FLOORS = (
 )  # fmt: skip
 _CEILINGS = (
     "分层厚", "浓度", "瓦斯", "压力", "温度", "角", "坡", "人", "台阶高", "产量", "速率", "含水", "荷载", "药量",
-    "称量", "重量", "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量",
+    "称量", "重量", "限量", "堆", "储量", "存量", "升高", "沉降", "位移", "能量", "段高",
 )  # fmt: skip
 _SHORT = re.compile(r"(?:只|仅|才|不足|不到|不够)[^\d,]{0,3}$")
 
@@ -180,8 +180,9 @@ def _direction(text: str, thing: Number, norm: Number) -> bool | None:
 
 
 def _alike(number: Number, norm: Number) -> bool:
-    if not norm.dimension:  # 干滩130m(设计120)
-        return (bool(number.dimension) and 0 < norm.start - number.start < BESIDE) or number.dimension == "people"
+    if not norm.dimension:  # 干滩130m(设计120); 需风1400,测得1090方
+        beside = 0 < norm.start - number.start < BESIDE or (0 < number.start - norm.end < BESIDE and norm.value >= LONG)
+        return (bool(number.dimension) and beside) or number.dimension == "people"
     if not number.dimension:  # 设计1200m3/min,实测只有985
         return 0 < number.start - norm.end < BESIDE and number.value >= LONG
     if {number.dimension, norm.dimension} == {"mass", "yearly_mass"}:  # 99万吨,能力90万吨/年

@@ -13,6 +13,8 @@ import yaml
 FILE = Path(__file__).with_name("units.yaml")
 _NORM_NEAR = 15  # characters between a number and the norm that leaves its unit out
 STRICTLY = 1e-6  # 不足1% is less than 1
+# A unit that is the head of another word is none there: 1190台阶, 两成品库.
+_GOES_ON = {"台": "(?![阶账])", "成": "(?![品立员本果功分形套型熟都为])"}
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "俩": 2, "仨": 3, "半": 0.5}
 _POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10000}
 _ARABIC = r"\d+(?:,\d{3})*(?:[.点]\d+)?(?:[×x*]10\^?\d+)?"
@@ -25,7 +27,7 @@ _STRICT_LESS = ("不足", "不到", "不满", "低于", "小于", "少于", "未
 _STRICT_MORE = ("超过", "大于", "高于", "多于", "超", ">", "以上")
 # What stands before the number of a design, a norm or an allowance, not of the thing itself.
 _REFERENCE = re.compile(
-    r"(?:设计|图上|核定|核载|规定|要求|应|限员|限量|限|定员|定量|定额?的?|标准|允许|额定|临界值?|临界|需风量|需|要|须|最小|最低|最大|最多|控制值?|规程|许可|备案|报警值|断电值|门槛|不大于|不超过?"
+    r"(?:设计|图上|核定|核载|规定|要求|应|限员|限量|限|定员|定量|定(?!位)额?的?|标准|允许|额定|临界值?|临界|需风量|需|要|须|最小|最低|最大|最多|控制值?|规程|许可|备案|报警值|断电值|门槛|不大于|不超过?"
     r"|不小于|不低于|不少于|不高于|≤|≥|规范|能力)[^\d,;。]{0,6}$"
 )
 _CEILING = re.compile(r"不大于|不超过?|不高于|不多于|≤|<=|限|允许|最高|最大|至多|核载|定员")
@@ -61,13 +63,15 @@ def units() -> dict[str, tuple[str, float]]:
 @cache
 def _pattern() -> re.Pattern[str]:
     names = sorted(units(), key=len, reverse=True)
-    bound = "|".join(re.escape(n) + ("(?![a-z])" if n[-1].isascii() and n[-1].isalpha() else "") for n in names)
+    bound = "|".join(
+        re.escape(n) + ("(?![a-z])" if n[-1].isascii() and n[-1].isalpha() else _GOES_ON.get(n, "")) for n in names
+    )
     return re.compile(
         rf"(?P<before>{_MORE}|{_LESS})?(?:约|近|大概|为|了)?"
         rf"(?:(?P<low>{_ARABIC})(?:{bound})?[-~—至到](?={_ARABIC}))?"
         rf"(?:(?P<arabic>{_ARABIC})|(?P<spoken>{_CHINESE}点[零一二三四五六七八九]+)|(?P<chinese>{_CHINESE}))"
         rf"(?P<some>多|来|几|余)? ?(?P<unit>{bound})?"
-        rf"(?P<half>(?<=[米年天月])半|(?<=米)[一二三四五六七八九](?![天夜个台]))?"
+        rf"(?P<half>(?<=[米年天月成])半|(?<=[米成])[一二三四五六七八九](?![天夜个台]))?"
         rf"(?P<after>以上|以下|以内|多)?"
     )
 
@@ -84,6 +88,7 @@ def numbers(text: str) -> tuple[Number, ...]:
     return tuple(found)
 
 
+_MEASURED_NEXT = re.compile(r",[^\d,;。]{1,8}\d+(?:\.\d+)?(?:m3|立方|方)")
 _MAY = re.compile(r"\d|[一二两三四五六七八九十百半俩仨]")
 
 
@@ -101,7 +106,7 @@ def _read(match: re.Match[str], text: str, earlier: list[Number]) -> Number | No
     value = _arabic(match["arabic"]) if match["arabic"] else _chinese(match["spoken"] or match["chinese"])
     dimension, factor = units()[unit] if unit else ("", 1.0)
     low = _arabic(match["low"]) if match["low"] else value
-    if match["half"] and unit:  # 一米二, 两个月半
+    if match["half"] and unit:  # 一米二, 两个月半, 一成三
         value = low = value + (0.5 if match["half"] == "半" else _DIGITS[match["half"]] / 10)
     value, low = value * factor, low * factor
     said = match["before"] or match["after"] or ""
@@ -130,12 +135,15 @@ def _is_a_name(text: str, start: int, end: int) -> bool:
 
 
 def _is_a_norm(text: str, start: int, end: int, earlier: list[Number]) -> bool:
-    """Whether a long number without a unit is the norm of the one before it: 测风840m3/min,规程要1050."""
+    """Whether a long number without a unit is its neighbour's norm: 测风840m3/min,规程要1050; 需风1400,测得1090方."""
     return (
         end - start == 4
         and text[end : end + 1] in (",", ";", "。", "")
         and bool(_REFERENCE.search(text[max(0, start - 12) : start]))
-        and any(each.dimension and start - each.end <= _NORM_NEAR for each in earlier[-1:])
+        and (
+            any(each.dimension and start - each.end <= _NORM_NEAR for each in earlier[-1:])
+            or bool(_MEASURED_NEXT.match(text, end))
+        )
     )
 
 

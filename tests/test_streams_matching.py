@@ -1,8 +1,10 @@
 """Sentences of inspectors against the lists in force: which clause, how sure, and why."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
+import yaml
 
 from schemas.criteria import load_catalogue
 from schemas.terms import Verdict
@@ -143,3 +145,36 @@ def test_what_only_the_later_edition_names_is_not_major_before_its_first_day(tex
 def test_a_limb_that_only_the_other_edition_has_is_no_major_hazard(text: str, edition: str) -> None:
     day = dt.date(2026, 6, 30) if edition == "MEM4" else dt.date(2026, 7, 1)
     assert first(text, day=day).verdict is not Verdict.MAJOR
+
+
+LIMBS = yaml.safe_load((Path(__file__).parent / "findings" / "limbs.yaml").read_text("utf-8"))
+CHANGES = {"coal": dt.date(2026, 7, 1), "chemical": dt.date(2026, 9, 30)}
+
+
+@pytest.mark.parametrize("industry", LIMBS)
+def test_each_limb_is_answered_from_the_list_that_has_it(industry: str) -> None:
+    days = (CHANGES[industry] - dt.timedelta(days=1), CHANGES[industry])
+    wrong = []
+    for text, *expected in LIMBS[industry]:
+        for day, clause in zip(days, expected, strict=True):
+            answer = first(text, industry, day)
+            ranked = answer.candidates[0][0].clause.id if answer.candidates else ""
+            if (answer.verdict is Verdict.MAJOR) if clause == "general" else clause not in (None, ranked):
+                wrong.append((text, day, clause, answer.verdict, ranked))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "上山头瓦斯3.3%连着顶了14分钟，抽采没跟上；期间断了电、人全撤出来了",
+        "采面着火，停产撤人后打墙把面封了，没人受伤",
+    ],
+)
+def test_where_that_it_happened_is_enough_nothing_done_since_undoes_it(text: str) -> None:
+    assert first(text).clause is not None and first(text).clause.regardless  # type: ignore[union-attr]
+
+
+def test_an_exemption_that_is_denied_exempts_nothing() -> None:
+    met, exempt = first("采面限员20人，现场35人，不是交接班"), first("采面限员20人，交接班时现场35人")
+    assert (met.verdict, exempt.verdict is Verdict.MAJOR) == (Verdict.MAJOR, False)
