@@ -16,9 +16,11 @@ from schemas.clauses import Clause, Document
 from schemas.registry import Department, Site
 from schemas.tables import TABLES
 from schemas.times import EPOCH, day_start
+from tests.test_warehouse_kpis import events_of
 from warehouse.kpi_facts import ProgrammeAt
 from warehouse.kpi_files import kpi_ids
 from warehouse.lake import LakeTable
+from warehouse.ledger import _table
 
 CASES = [p for p in sorted((Path(__file__).parent / "kpis").glob("*/*.yaml")) if p.parent.name in kpi_ids("programme")]
 
@@ -63,6 +65,8 @@ def warehouse_of(case: dict[str, Any], data: Path) -> duckdb.DuckDBPyConnection:
         for n, said in enumerate(case.get("events", ()))
     ]  # fmt: skip
     land(data, "programme_events", "programme.events", events)
+    if hazards := case.get("hazards"):
+        LakeTable.open(data / "lake", "hazard_events").append(_table(events_of(hazards)), {}, {})
     departments = [Department.parse(each) for each in case.get("departments", ())]
     land(data, "registry_departments", "registry.departments",
          [{"key": d.department_id, "value": d.encode().decode()} for d in departments])  # fmt: skip

@@ -16,6 +16,13 @@ led AS (
     SELECT coalesce(nullif(enterprise_id, ''), department_id) AS named, shanghai_day(inspected_at) AS day
     FROM programme_at WHERE is_led AND what = 'self'
 ),
+named_units AS (
+    SELECT grp, enterprise_id, is_high_risk, enterprise_id AS name FROM programme_facts
+    WHERE is_high_risk IS NOT NULL AND enterprise_id IS NOT NULL
+    UNION ALL
+    SELECT grp, enterprise_id, is_high_risk, title AS name FROM programme_facts
+    WHERE is_high_risk IS NOT NULL AND enterprise_id IS NOT NULL
+),
 units AS (
     SELECT grp, enterprise_id, bool_or(is_high_risk) AS monthly,
         12 * (year(max(month_to)) - year(max(month_from))) + month(max(month_to)) - month(max(month_from)) AS months,
@@ -24,8 +31,7 @@ units AS (
         count(DISTINCT CASE WHEN day >= month_from AND day < month_to THEN date_trunc('month', day) END) AS months_led,
         count(DISTINCT CASE WHEN day >= quarter_from AND day < quarter_to THEN date_trunc('quarter', day) END)
             AS quarters_led
-    FROM programme_facts CROSS JOIN bounds LEFT JOIN led ON named = enterprise_id OR named = title
-    WHERE is_high_risk IS NOT NULL AND enterprise_id IS NOT NULL
+    FROM named_units CROSS JOIN bounds LEFT JOIN led ON led.named = named_units.name
     GROUP BY grp, enterprise_id
 ),
 counted AS (

@@ -1,4 +1,4 @@
--- What the plan's tables say as of $as_of, as it was known at $known_as_of: one row per task, problem, training, order …
+-- What the plan's tables say, and what they are held against, as of $as_of, as it was known at $known_as_of: one row per task, problem, training, order …
 -- Of each kind of event of a subject the latest recorded holds: a row that was mended and read again replaces the old.
 WITH known AS (
     SELECT * FROM programme_events
@@ -46,6 +46,8 @@ SELECT
     max(occurred_at) FILTER (kind = 'inspection_done') AS inspected_at,
     max(data->>'$.led_by_principal') FILTER (kind = 'inspection_done') = 'true' AS is_led,
     max((data->>'$.findings')::BIGINT) FILTER (kind = 'inspection_done') AS findings,
+    nullif(max(data->>'$.site_id') FILTER (kind = 'inspection_done'), '') AS site_id,
+    nullif(max((data->'$.criteria')::VARCHAR) FILTER (kind = 'inspection_done'), '[]') AS criteria,
     max(occurred_at) FILTER (kind = 'help_planned') AS help_planned_at,
     max(occurred_at) FILTER (kind = 'case_published') AS case_at,
     max(data->>'$.kind') AS what,
@@ -81,3 +83,19 @@ SELECT DISTINCT
     industry,
     coalesce(industry IN (SELECT named FROM high_risk_industries), false) AS is_high_risk
 FROM sites
+UNION ALL BY NAME
+-- The major hazards, for what is held against the inspections.
+SELECT
+    'hazard/' || hazard_id AS subject_id,
+    enterprise_id,
+    site_id,
+    region,
+    city,
+    province,
+    industry,
+    source,
+    found_at AS major_found_at,
+    criterion_id,
+    coalesce(nullif(root_criterion_id, ''), criterion_id) AS root_criterion_id
+FROM hazards_as_of($as_of::TIMESTAMPTZ, $known_as_of::TIMESTAMPTZ)
+WHERE in_m AND is_found
