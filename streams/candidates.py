@@ -26,7 +26,7 @@ LOOKED_AT = 5  # candidates whose numbers and exemptions are read
 NOTHING_UNDONE = 1.5  # log odds by which a clause may lead one of which what was done since undoes nothing
 FARTHEST_BEHIND = 6.0  # in log odds of the order; one that is farther behind the first could not be named anyway
 _NEGATIONS = "未不非"
-_DENIED = re.compile(r"(?:[未不非]|[不未]是|不属于?|不算|不在|并非|未有|未见)$")  # what stands before a word it denies
+_DENIED = re.compile(r"(?:[未不非]|[不未]是|不属于?|不算|不在|并非|未[^,已]{1,2})$")  # before what it denies
 _ON = re.compile(r"但|可(?!能)|却|不过|就是|只是|试|仍|继续")  # goes on about the thing in the piece before
 _NEAR = LIKE.index("near")
 _AGREE = 2  # likenesses, of the bag and of the nearest sentence, that may each put the same clause first
@@ -248,7 +248,7 @@ def _says(text: str, word: str) -> bool:
     """Whether `text` says `word` and does not deny it."""
     at = text.find(word)
     while at >= 0:
-        if word[0] in _NEGATIONS or not _DENIED.search(text[max(0, at - 3) : at]):
+        if word[0] in _NEGATIONS or not _DENIED.search(text[max(0, at - 4) : at]):
             return True
         at = text.find(word, at + 1)
     return False
