@@ -215,7 +215,7 @@ class _Life:
         self._tell(
             "acceptance_passed", Role.INSPECTOR, by=f"sim-{self._city}-inspector", evidence=["验收记录（模拟）"]
         )  # fmt: skip
-        if self._stopped():
+        if self._stands("production_stopped", "production_resumed"):
             self._pass(1, 10)
             self._tell(
                 "production_resumed", Role.INSPECTOR, by=f"sim-{self._city}-inspector", reason="验收通过（模拟）"
@@ -224,6 +224,8 @@ class _Life:
         closer = self._rectifier if self._chance(0.01) else f"sim-{self._city}-supervisor"
         evidence = [] if self._chance(0.02) else ["整改前后照片（模拟）"]
         self._tell("hazard_closed", by=closer, evidence=evidence)
+        if self._stands("supervision_ordered", "supervision_lifted"):
+            self._tell("supervision_lifted", level="city")
         return True
 
     def _done(self) -> None:
@@ -243,9 +245,9 @@ class _Life:
     def _rectifier(self) -> str:
         return f"{self._case.site.site.site_id}-rectifier"
 
-    def _stopped(self) -> bool:
+    def _stands(self, begun: str, ended: str) -> bool:
         kinds = [event.kind for event in self._events]
-        return kinds.count("production_stopped") > kinds.count("production_resumed")
+        return kinds.count(begun) > kinds.count(ended)
 
     def _chance(self, share: float) -> bool:
         return self._draw.random() < share
