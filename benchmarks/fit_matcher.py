@@ -180,7 +180,7 @@ def sentences(catalogue: Catalogue, without: int | None, tune: bool = False) -> 
     for clause in catalogue.clauses.values():
         for text in clause.phrasings:
             yield text, 1.0, 0.5
-        for text in clause.excludes:
+        for text in (each for each in clause.excludes if "+" not in each):
             yield text, 0.0, 0.3
         for number, text in enumerate(clause.contrasts):
             if number % 2 != without:

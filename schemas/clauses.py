@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -141,7 +141,9 @@ class Clause(Authored):
     keywords: tuple[str, ...] = ()
     phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
     contrasts: tuple[str, ...] = ()  # sentences near its subject that are no hazard of it
-    excludes: tuple[str, ...] = ()  # words that say the clause's exemption holds, or that it was put right
+    excludes: tuple[
+        Annotated[str, Field(pattern=r"^[^+|]+([+|][^+|]+)*$")], ...
+    ] = ()  # its exemption holds, or it was put right; `停产+通风|排水`: both are said
     regardless: bool = False  # that it happened is enough, whatever was done about it since
     mentions: tuple[str, ...] = ()  # a sentence that says none of these speaks of something else
     limits: tuple[Limit, ...] = ()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from schemas.vocabulary import vocabulary
 from streams.calibration import SURE, Calibration
-from streams.issues import Candidate, Issue, Prepared
+from streams.issues import Candidate, Issue, Prepared, Together
 from streams.lexicon import CUES, Folded, lexicon, terms
 from streams.measured import Side, excludes, held_against, stated
 from streams.numbers import Number, numbers
@@ -151,9 +151,9 @@ class Field:
         if readings:
             features["number_missing"] = float(any(r.bound.needed and r.side is Side.OPEN for r in readings))
         exemption = ""
-        for word in prepared.exemptions:
-            if word in text and _says(text, word):
-                exemption = word
+        for together in prepared.exemptions:
+            if said := _all_said(text, together):
+                exemption = said
                 break
         unsaid = () if any(word in spoken for word in prepared.mentions) else prepared.mentions
         features["exempt"] = float(bool(exemption or unsaid))
@@ -242,6 +242,19 @@ def _alike(text: str, bag: Terms) -> float:
     found = [match.start() for match in lexicon().cues["defect"].finditer(text)]
     met = sum("_" + text[at : at + 2] in bag or "_" + text[at - 1 : at + 1] in bag for at in found)
     return met / len(found) if found else 0.5
+
+
+def _all_said(text: str, together: Together) -> str:
+    """What `text` says and does not deny of an exemption's words, one of each group; "" unless it does of all."""
+    said = []
+    for words in together:
+        for word in words:
+            if word in text and _says(text, word):
+                said.append(word)
+                break
+        else:
+            return ""
+    return "、".join(said)
 
 
 def _says(text: str, word: str) -> bool:

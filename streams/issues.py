@@ -11,16 +11,21 @@ from streams.ranking import Entry, entry_of
 
 CONTRASTED = 0.05  # likeness by which a contrast must be nearer than what meets the clause
 
+Together = tuple[tuple[str, ...], ...]
+
 
 @dataclass(frozen=True)
 class Prepared:
-    """A clause with everything folded that a sentence is held against; `unread`: its limits without a number."""
+    """A clause with everything folded that a sentence is held against; `unread`: its limits without a number.
+
+    `exemptions`: each holds if of every group of its words one is said.
+    """
 
     clause: Clause
     entry: Entry
     bounds: tuple[Bound, ...]
     unread: tuple[Reading, ...]
-    exemptions: tuple[str, ...]
+    exemptions: tuple[Together, ...]
     mentions: tuple[str, ...]
 
 
@@ -114,7 +119,13 @@ def prepare(clause: Clause, kin: Sequence[Clause] = (), cases: Sequence[Case] | 
     """`clause` made ready, with what is said of its `kin`; with some of its `cases` only, it can be asked the rest."""
     fold = lexicon().fold
     bounds = tuple(bound_of(limit) for limit in clause.limits)
-    words = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1)
+    exemptions = dict.fromkeys(_together(word) for word in clause.excludes if len(word) > 1)
     unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
     mentions = tuple(dict.fromkeys(fold(word).text for word in clause.mentions))
-    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(words), mentions)
+    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(exemptions), mentions)
+
+
+def _together(word: str) -> Together:
+    """`停产+通风|排水`, folded: 停产 and one of the others have to be said."""
+    fold = lexicon().fold
+    return tuple(tuple(fold(each).text for each in group.split("|")) for group in word.split("+"))

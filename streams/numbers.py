@@ -89,6 +89,7 @@ def numbers(text: str) -> tuple[Number, ...]:
 
 
 _MEASURED_NEXT = re.compile(r",[^\d,;。]{1,8}\d+(?:\.\d+)?(?:m3|立方|方)")
+_MEASURED = re.compile(r"(?:实[测供际配]|测[得出]|测下来|只有|仅有?|才|[供配给])[^\d,;。]{0,3}$")
 _MAY = re.compile(r"\d|[一二两三四五六七八九十百半俩仨]")
 
 
@@ -99,8 +100,10 @@ def _read(match: re.Match[str], text: str, earlier: list[Number]) -> Number | No
     start = match.start("low") if match["low"] else match.start("arabic")
     if start < 0:
         start = max(match.start("spoken"), match.start("chinese"))
-    if not unit and _is_a_name(text, start, match.end()) and not _is_a_norm(text, start, match.end(), earlier):
-        return None
+    if not unit and _is_a_name(text, start, match.end()):
+        beside = _is_a_norm(text, start, match.end(), earlier) or _is_measured(text, start, match.end(), earlier)
+        if not beside:
+            return None
     if unit == "年" and match["arabic"] and len(match["arabic"]) == 4:
         return None  # 2024年 is a date
     value = _arabic(match["arabic"]) if match["arabic"] else _chinese(match["spoken"] or match["chinese"])
@@ -144,6 +147,16 @@ def _is_a_norm(text: str, start: int, end: int, earlier: list[Number]) -> bool:
             any(each.dimension and start - each.end <= _NORM_NEAR for each in earlier[-1:])
             or bool(_MEASURED_NEXT.match(text, end))
         )
+    )
+
+
+def _is_measured(text: str, start: int, end: int, earlier: list[Number]) -> bool:
+    """Whether a long number without a unit is what was measured of the norm before it: 需风1400m3/min,实测1120."""
+    return (
+        end - start == 4
+        and text[end : end + 1] in (",", ";", "。", "")
+        and bool(_MEASURED.search(text[max(0, start - 8) : start]))
+        and any(n.dimension and n.reference and start - n.end <= _NORM_NEAR for n in earlier[-1:])
     )
 
 

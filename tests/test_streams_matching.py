@@ -153,7 +153,8 @@ CHANGES = {"coal": dt.date(2026, 7, 1), "chemical": dt.date(2026, 9, 30)}
 
 @pytest.mark.parametrize("industry", LIMBS)
 def test_each_limb_is_answered_from_the_list_that_has_it(industry: str) -> None:
-    days = (CHANGES[industry] - dt.timedelta(days=1), CHANGES[industry])
+    changed = CHANGES.get(industry)  # a list that has one edition alone is asked once
+    days = (changed - dt.timedelta(days=1), changed) if changed else (LATE,)
     wrong = []
     for text, *expected in LIMBS[industry]:
         for day, clause in zip(days, expected, strict=True):
