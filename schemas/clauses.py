@@ -84,6 +84,7 @@ class Limit(Authored):
     """A number that a sentence must give for the clause to be judged from text, and the side of it that meets.
 
     `what` are the Chinese words of the quantity as inspectors write it; `unit` is that of `v` ("" for a bare count).
+    It is asked only where a sentence says one of `where` (if there are any) and none of `unless`.
     """
 
     what: tuple[str, ...] = Field(min_length=1)
@@ -91,6 +92,8 @@ class Limit(Authored):
     v: float
     unit: str = ""
     needed: bool = True  # without the number the answer is needs_review; False: only a number given can exclude
+    where: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 class Clause(Authored):

@@ -46,6 +46,14 @@ class Bound:
     dimension: str
     needed: bool
     shown: str
+    where: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+    def asked_by(self, text: str) -> bool:
+        """Whether the folded `text` speaks of what the limit is for."""
+        if self.where and not any(word in text for word in self.where):
+            return False
+        return not any(word in text for word in self.unless)
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,12 @@ def bound_of(limit: Limit) -> Bound:
     if limit.unit:
         unit = lexicon().fold(limit.unit).text
         dimension, factor = units().get(unit, (limit.unit, 1.0))  # a unit nobody reads leaves the limit open
-    words = tuple(dict.fromkeys(lexicon().fold(word).text for word in limit.what))
-    return Bound(words, limit.op, limit.v * factor, dimension, limit.needed, f"{limit.v:g}{limit.unit}")
+    words, where, unless = (
+        tuple(dict.fromkeys(lexicon().fold(word).text for word in each))
+        for each in (limit.what, limit.where, limit.unless)
+    )
+    shown = f"{limit.v:g}{limit.unit}"
+    return Bound(words, limit.op, limit.v * factor, dimension, limit.needed, shown, where, unless)
 
 
 def held_against(bounds: Sequence[Bound], text: str, found: Sequence[Number]) -> tuple[Reading, ...]:
@@ -87,6 +99,8 @@ def excludes(readings: Sequence[Reading]) -> Reading | None:
 
 
 def _read(bound: Bound, text: str, found: Sequence[Number]) -> Reading:
+    if not bound.asked_by(text):
+        return Reading(bound, Side.OPEN)
     fitting = [n for n in found if _comparable(bound, n)]
     best: tuple[int, Number] | None = None
     for word in bound.words:
