@@ -145,7 +145,7 @@ class Clause(Authored):
     phrasings: tuple[str, ...] = ()  # how inspectors put it; what the matcher compares a sentence with
     contrasts: tuple[str, ...] = ()  # sentences near its subject that are no hazard of it
     excludes: tuple[
-        Annotated[str, Field(pattern=r"^[^+|]+([+|][^+|]+)*$")], ...
+        Annotated[str, Field(pattern=r"^[^+|]+$|^[^+|]+(\|[^+|]+)*(\+[^+|]+(\|[^+|]+)*)+$")], ...
     ] = ()  # its exemption holds, or it was put right; `停产+通风|排水`: both are said
     regardless: bool = False  # that it happened is enough, whatever was done about it since
     mentions: tuple[str, ...] = ()  # a sentence that says none of these speaks of something else

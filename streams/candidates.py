@@ -151,10 +151,12 @@ class Field:
         if readings:
             features["number_missing"] = float(any(r.bound.needed and r.side is Side.OPEN for r in readings))
         exemption = ""
-        for together in prepared.exemptions:
-            if said := _all_said(text, together):
-                exemption = said
+        for word in prepared.exemptions:
+            if word in text and _says(text, word):
+                exemption = word
                 break
+        if prepared.together and not exemption:
+            exemption = next(filter(None, (_all_said(text, each) for each in prepared.together)), "")
         unsaid = () if any(word in spoken for word in prepared.mentions) else prepared.mentions
         features["exempt"] = float(bool(exemption or unsaid))
         order = self._calibration.order

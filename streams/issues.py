@@ -18,14 +18,15 @@ Together = tuple[tuple[str, ...], ...]
 class Prepared:
     """A clause with everything folded that a sentence is held against; `unread`: its limits without a number.
 
-    `exemptions`: each holds if of every group of its words one is said.
+    `exemptions` are words of which one is enough; one of `together` holds if of each of its groups a word is said.
     """
 
     clause: Clause
     entry: Entry
     bounds: tuple[Bound, ...]
     unread: tuple[Reading, ...]
-    exemptions: tuple[Together, ...]
+    exemptions: tuple[str, ...]
+    together: tuple[Together, ...]
     mentions: tuple[str, ...]
 
 
@@ -119,10 +120,11 @@ def prepare(clause: Clause, kin: Sequence[Clause] = (), cases: Sequence[Case] | 
     """`clause` made ready, with what is said of its `kin`; with some of its `cases` only, it can be asked the rest."""
     fold = lexicon().fold
     bounds = tuple(bound_of(limit) for limit in clause.limits)
-    exemptions = dict.fromkeys(_together(word) for word in clause.excludes if len(word) > 1)
+    alone = dict.fromkeys(fold(word).text for word in clause.excludes if len(word) > 1 and "+" not in word)
+    together = tuple(_together(word) for word in clause.excludes if "+" in word)
     unread = tuple(Reading(bound, Side.OPEN) for bound in bounds)
     mentions = tuple(dict.fromkeys(fold(word).text for word in clause.mentions))
-    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(exemptions), mentions)
+    return Prepared(clause, entry_of(clause, cases, kin), bounds, unread, tuple(alone), together, mentions)
 
 
 def _together(word: str) -> Together:
