@@ -29,7 +29,6 @@ from schemas.terms import ProcessState
 CAP = 500
 MOST = 5_000
 _WAITING = (ProcessState.UNACKNOWLEDGED.value, ProcessState.RETURNED_UNACKNOWLEDGED.value)
-_ANNUNCIATED = ("annunciated", "unack")
 _SEARCHED = ("site", "site_en", "site_id", "sensor", "sensor_id", "place", "region")
 
 
@@ -48,7 +47,7 @@ def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
     def wanted(row: dict[str, Any]) -> bool:
         return (
             (not priority or row["priority"] == priority)
-            and (not state or row["state"] == state or (state in _ANNUNCIATED and _is(row, state)))
+            and (not state or _is_in(state, row))
             and (not site or row["site_id"] == site)
             and (not text or any(text in (row[name] or "").lower() for name in _SEARCHED))
         )
@@ -56,8 +55,12 @@ def _wanted(request: Request) -> Callable[[dict[str, Any]], bool] | None:
     return wanted
 
 
-def _is(row: dict[str, Any], state: str) -> bool:
-    return not row["overrides"] and (state != "unack" or row["state"] in _WAITING)
+def _is_in(state: str, row: dict[str, Any]) -> bool:
+    if state == "annunciated":
+        return not row["overrides"]
+    if state == "unack":
+        return not row["overrides"] and row["state"] in _WAITING
+    return bool(row["state"] == state)
 
 
 def _limit(request: Request) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -13,6 +14,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 from schemas.settings import Settings
 from schemas.topics import Topic, topics
 from streams.broker import running
+
+Answer = TypeVar("Answer")
 
 
 class NotConnected(RuntimeError):
@@ -29,6 +32,7 @@ class GroupTimes:
 
 _DELIVERY_MS = 120_000  # a broker that starts or elects a leader is waited for; then the send fails, and says so
 _METADATA_S = 30
+_ASK_AGAIN_S = 0.1
 _RECONNECT_MS = 1_000  # the client would wait up to half a minute more for a broker that has long come back
 # Tansu lets a member join after max(1 s, session/2) and does not wake a waiting fetch (docs/decisions/0002).
 EMBEDDED_TIMES = GroupTimes(session_s=2.0, heartbeat_s=0.4)
@@ -66,6 +70,18 @@ def producer(servers: str, *, linger_ms: int = 5) -> KafkaProducer:
     )  # fmt: skip
 
 
+def patiently(ask: Callable[[], Answer], passing: type[Exception], patience_s: float) -> Answer:
+    """What `ask` gives; asked again while it raises `passing`, which is raised when patience ends. Blocking."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return ask()
+        except passing:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_ASK_AGAIN_S)
+
+
 def admin_client(servers: str) -> KafkaAdminClient:
     """An admin client that finds a broker soon after it has come back. Raises KafkaError after 30 s in vain."""
     return KafkaAdminClient(bootstrap_servers=servers, reconnect_backoff_max_ms=_RECONNECT_MS)
@@ -73,14 +89,10 @@ def admin_client(servers: str) -> KafkaAdminClient:
 
 def ensure_topics(servers: str, patience_s: float = 30) -> list[str]:
     """Create what is missing and check partition counts; returns the created names. Raises NotConnected."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            return _ensure(servers)
-        except KafkaError as error:
-            if time.monotonic() > deadline:
-                raise NotConnected(f"the broker at {servers} does not answer: {error}") from error
-            time.sleep(0.3)
+    try:
+        return patiently(lambda: _ensure(servers), KafkaError, patience_s)
+    except KafkaError as error:
+        raise NotConnected(f"the broker at {servers} does not answer: {error}") from error
 
 
 def _ensure(servers: str) -> list[str]:
@@ -112,17 +124,16 @@ def log_ids(servers: str) -> dict[str, str]:
     A broker that has just come back leaves topics out of its metadata for a moment, and gives them an id of zeros:
     taken for a new log, what was absorbed of the old one would be absorbed again. Waits. Raises NotConnected.
     """
-    deadline = time.monotonic() + _METADATA_S
     admin = admin_client(servers)
+
+    def ask() -> dict[str, str]:
+        rows = admin.describe_topics(list(topics()))
+        if unknown := [row["name"] for row in rows if row["error_code"]]:
+            raise NotConnected(f"the broker at {servers} does not know {', '.join(unknown)}")
+        return {row["name"]: str(row["topic_id"]) for row in rows}
+
     try:
-        while True:
-            rows = admin.describe_topics(list(topics()))
-            unknown = [row["name"] for row in rows if row["error_code"]]
-            if not unknown:
-                return {row["name"]: str(row["topic_id"]) for row in rows}
-            if time.monotonic() > deadline:
-                raise NotConnected(f"the broker at {servers} does not know {', '.join(unknown)}")
-            time.sleep(0.1)
+        return patiently(ask, NotConnected, _METADATA_S)
     finally:
         admin.close()
 
@@ -152,15 +163,10 @@ def _offsets(
     ask: Callable[[list[TopicPartition]], dict[TopicPartition, int]], partitions: list[TopicPartition]
 ) -> dict[TopicPartition, int]:
     """kafka-python 3.0 trips over a partition whose leader it has not heard of yet beside others that it knows."""
-    deadline = time.monotonic() + _METADATA_S
-    while partitions:
-        try:
-            return ask(partitions)
-        except KeyError as error:
-            if time.monotonic() > deadline:
-                raise KafkaTimeoutError(f"no offset of {error} within {_METADATA_S} s") from error
-            time.sleep(0.1)
-    return {}
+    try:
+        return patiently(lambda: ask(partitions), KeyError, _METADATA_S) if partitions else {}
+    except KeyError as error:
+        raise KafkaTimeoutError(f"no offset of {error} within {_METADATA_S} s") from error
 
 
 def consumer(servers: str, **options: object) -> KafkaConsumer:

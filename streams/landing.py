@@ -8,7 +8,6 @@ batch and its partitions together.
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -22,7 +21,7 @@ from kafka.errors import RetriableError
 from schemas.settings import Settings
 from schemas.topics import topics
 from streams.admission import Refusals
-from streams.connect import admin_client, bootstrap_servers, ensure_topics, log_ids, producer
+from streams.connect import admin_client, bootstrap_servers, ensure_topics, log_ids, patiently, producer
 from streams.departure import end_within
 from streams.faustapp import end_without_flow, faust_app, prepare, raw_channel, records_of, run_worker, size_of
 from streams.landing_batch import Lander
@@ -197,18 +196,11 @@ def _take(lander: Lander, servers: str, places: list[Place]) -> dict[str, str]:
 
 def _committed(servers: str, places: list[Place]) -> dict[Place, int]:
     """What the group has committed. A broker that has just come back denies for a while to be the coordinator."""
-    deadline = time.monotonic() + COORDINATOR_S
     admin = admin_client(servers)
+    wanted = {GROUP: [TopicPartition(*place) for place in places]}
     try:
-        while True:
-            try:
-                found = admin.list_group_offsets({GROUP: [TopicPartition(*place) for place in places]})
-                of_group = found.get(GROUP, {}).items()
-                return {(tp.topic, tp.partition): at.offset for tp, at in of_group if at.offset >= 0}
-            except RetriableError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+        found = patiently(lambda: admin.list_group_offsets(wanted), RetriableError, COORDINATOR_S).get(GROUP, {})
+        return {(tp.topic, tp.partition): at.offset for tp, at in found.items() if at.offset >= 0}
     finally:
         admin.close()
 
